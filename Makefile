@@ -1,0 +1,240 @@
+# Makefile of Byre: hand-written, non-recursive, GNU make.
+#
+# How it is put together:
+#   config.mk          what configure found (made on the spot when it is missing)
+#   Makefile           this file: flags, the rules that every part shares, install, dist
+#   PART/part.mk       what a part adds: library sources, programs, headers, tests
+#
+# What a part.mk may say (paths are relative to the source directory):
+#   LIB_SRCS  += runtime/msg.c                  a source of libbyre
+#   HEADERS   += runtime/include/byre_foo.h     a public header, installed flat
+#   INCDIRS   += runtime/include                a directory of public headers
+#   LIBEXECS  += scripts/byre-foo               a script that `byre foo' runs
+#   MANPAGES  += docs/man/byre.1                a man page
+#   $(eval $(call program,NAME,SOURCES,LIBS))   a program, installed: $(BIN)/NAME
+#   $(eval $(call private,PATH,SOURCES,LIBS))   a program, not installed: PATH
+#   TESTS_ALL += tests/unit/foo.c               a test; see tests/part.mk
+#
+# Where things go: objects to $(OBJ), programs to $(BIN), libraries to $(LIB), all below the build
+# directory. Another set of flags uses another OBJ (see asan-check), so builds never mix.
+
+ifndef srcdir
+srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+endif
+PARTS  := runtime dsm rpc sched bench tests scripts docs examples
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+SHELL := /bin/sh
+
+# ---- configuration: make bootstraps itself -------------------------------------------------------
+
+# Goals that need no configuration.
+UNCONFIGURED := help clean distclean
+ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED),$(MAKECMDGOALS)),all),)
+include config.mk
+endif
+
+$(srcdir)/configure: $(srcdir)/configure.ac
+	@command -v autoconf >/dev/null || { \
+	    echo "autoconf is missing: run scripts/install-deps (Debian: apt-get install autoconf)" >&2; \
+	    exit 1; }
+	@echo "  AUTOCONF"
+	$(Q)cd $(srcdir) && autoheader --force && autoconf --force && rm -rf autom4te.cache && touch config.h.in configure
+
+config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/scripts/byre.pc.in
+	@if test -f config.status; then ./config.status --recheck && ./config.status; \
+	 else $(srcdir)/configure $(CONFIGURE_FLAGS); fi
+	@touch config.mk config.h
+
+config.h: config.mk ;
+
+# ---- directories, flags --------------------------------------------------------------------------
+
+OBJ ?= obj
+ifeq ($(OBJ),obj)
+BIN ?= bin
+LIB ?= lib
+else
+BIN ?= $(OBJ)/bin
+LIB ?= $(OBJ)/lib
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+            -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wvla \
+            -Wundef $(WERROR)
+
+# Headers of other projects are system headers: their warnings are not ours.
+system   = $(patsubst -I%,-isystem %,$(1))
+DEPFLAGS = -MMD -MP
+INCDIRS  :=
+
+# Seen by every source of the library, the commands, the benchmarks and the tests:
+# config.h is included by the command line, so that no file can forget it.
+BYRE_CPPFLAGS = -include config.h -D_GNU_SOURCE -I. -I$(srcdir) $(INCDIRS:%=-I$(srcdir)/%) \
+                $(call system,$(HWLOC_CFLAGS) $(NUMA_CFLAGS) $(CK_CFLAGS))
+
+# One set of objects serves both libraries, hence -fPIC. The symbol map, not interposition, says what
+# is public, so calls inside the library may be direct. Thread-local variables are read in the SIGSEGV
+# handler and on the hot path: initial-exec needs neither a call nor an allocation.
+BYRE_CFLAGS = -std=gnu11 $(WARNINGS) -pthread -fPIC -fno-semantic-interposition \
+              -ftls-model=initial-exec
+
+# SAN is set by the sanitizer targets only.
+SAN          =
+COMPILE      = $(CC) $(DEPFLAGS) $(BYRE_CPPFLAGS) $(EXTRA_CPPFLAGS) $(CPPFLAGS) \
+               $(BYRE_CFLAGS) $(CFLAGS) $(SAN)
+LINK         = $(CC) $(CFLAGS) $(SAN) -pthread $(LDFLAGS)
+BYRE_LDLIBS  = $(MPI_LIBS) $(HWLOC_LIBS) $(NUMA_LIBS) $(CK_LIBS) $(LIBS) -lm
+
+# Quiet by default; make V=1 shows the commands.
+ifneq ($(V),1)
+Q := @
+endif
+say = @printf '  %-5s %s\n'
+
+# ---- what the parts add to -----------------------------------------------------------------------
+
+LIB_SRCS  :=
+HEADERS   :=
+LIBEXECS  :=
+MANPAGES  :=
+TESTS_ALL :=
+PROGRAMS  :=
+PRIVATES  :=
+PROG_SRCS :=
+
+# $(call sources,runtime/*.c): the files there, as paths relative to the source directory, sorted.
+sources = $(patsubst $(srcdir)/%,%,$(sort $(wildcard $(addprefix $(srcdir)/,$(1)))))
+obj_of = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+# The programs use the static library: they run in place, without an rpath.
+STATIC   := $(LIB)/libbyre.a
+SONAME   := libbyre.so.$(SOVERSION)
+SHARED   := $(LIB)/libbyre.so.$(VERSION)
+
+# $(call private,PATH,SOURCES[,LIBS]): a program that is built but not installed.
+define private
+PRIVATES  += $(1)
+PROG_SRCS += $(2)
+$(1): $(call obj_of,$(2)) $(STATIC)
+	$(say) LD $$@
+	@mkdir -p $$(@D)
+	$(Q)$$(LINK) -o $$@ $(call obj_of,$(2)) $(STATIC) $(3) $$(BYRE_LDLIBS)
+endef
+
+# $(call program,NAME,SOURCES[,LIBS]): a program that is installed.
+define program
+PROGRAMS += $(BIN)/$(1)
+$(call private,$(BIN)/$(1),$(2),$(3))
+endef
+
+include $(wildcard $(PARTS:%=$(srcdir)/%/part.mk))
+
+
+# ---- all -----------------------------------------------------------------------------------------
+
+.PHONY: all lib programs tests
+all: lib programs
+lib: $(STATIC) $(SHARED)
+programs: $(PROGRAMS)
+
+LIB_OBJS := $(call obj_of,$(LIB_SRCS))
+
+# Everything depends on config.mk: other options, other objects.
+$(OBJ)/%.o: $(srcdir)/%.c config.mk
+	$(say) CC $*.c
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+$(STATIC): $(LIB_OBJS)
+	$(say) AR $@
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(SHARED): $(LIB_OBJS) $(srcdir)/runtime/libbyre.map
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(srcdir)/runtime/libbyre.map \
+	    -Wl,-z,defs -Wl,-z,now -o $@ $(LIB_OBJS) $(BYRE_LDLIBS)
+	$(Q)ln -sf $(notdir $@) $(LIB)/$(SONAME)
+	$(Q)ln -sf $(notdir $@) $(LIB)/libbyre.so
+
+-include $(patsubst %.o,%.d,$(LIB_OBJS) $(call obj_of,$(PROG_SRCS)))
+
+# ---- install -------------------------------------------------------------------------------------
+
+INSTALL  := install
+BASHCOMP := $(datadir)/bash-completion/completions
+
+# One list for both directions: DIRECTORY FILE [MODE] a line.
+define INSTALLED
+$(foreach f,$(PROGRAMS),$(bindir) $(f) 755
+)$(foreach f,$(LIBEXECS),$(libexecdir)/byre $(srcdir)/$(f) 755
+)$(foreach f,$(HEADERS),$(includedir) $(srcdir)/$(f) 644
+)$(foreach f,$(MANPAGES),$(mandir)/man$(subst .,,$(suffix $(f))) $(srcdir)/$(f) 644
+)$(foreach f,$(COMPLETIONS),$(BASHCOMP) $(srcdir)/$(f) 644
+)$(libdir) $(SHARED) 755
+$(libdir) $(STATIC) 644
+$(libdir)/pkgconfig byre.pc 644
+endef
+export INSTALLED
+
+.PHONY: install uninstall
+install: all
+	$(Q)set -e; printf '%s\n' "$$INSTALLED" | while read -r dir file mode; do \
+	    test -n "$$dir" || continue; \
+	    printf '  INST  %s/%s\n' "$$dir" "$${file##*/}"; \
+	    $(INSTALL) -d "$(DESTDIR)$$dir"; \
+	    $(INSTALL) -m "$$mode" "$$file" "$(DESTDIR)$$dir"; \
+	done
+	$(Q)ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(libdir)/$(SONAME)"
+	$(Q)ln -sf $(SONAME) "$(DESTDIR)$(libdir)/libbyre.so"
+	$(Q)if test -z "$(DESTDIR)" && test "$$(id -u)" = 0; then ldconfig || true; fi
+
+uninstall:
+	$(Q)printf '%s\n' "$$INSTALLED" | while read -r dir file mode; do \
+	    test -n "$$dir" || continue; \
+	    rm -f "$(DESTDIR)$$dir/$${file##*/}"; \
+	done
+	$(Q)rm -f "$(DESTDIR)$(libdir)/$(SONAME)" "$(DESTDIR)$(libdir)/libbyre.so"
+	$(Q)rmdir "$(DESTDIR)$(libexecdir)/byre" 2>/dev/null || true
+
+# ---- dist, clean, help ---------------------------------------------------------------------------
+
+DISTNAME := byre-$(VERSION)
+
+.PHONY: dist clean distclean help
+# What is committed, and a configure that needs no autoconf.
+dist: config.mk
+	@git -C $(srcdir) rev-parse HEAD >/dev/null || { echo "make dist needs the git repository" >&2; exit 1; }
+	@git -C $(srcdir) diff --quiet HEAD || echo "  note: changes that are not committed stay out"
+	$(say) DIST $(DISTNAME).tar.gz
+	$(Q)out=$$PWD/$(DISTNAME).tar.gz && cd $(srcdir) && git archive --format=tar.gz --prefix=$(DISTNAME)/ \
+	    --add-file=configure --add-file=config.h.in -o "$$out" HEAD
+
+clean:
+	rm -rf obj obj-asan obj-tsan bin lib $(filter-out obj,$(OBJ))
+
+distclean: clean
+	rm -rf config.mk config.h config.log config.status byre.pc autom4te.cache byre-*.tar.gz
+	@test "$(srcdir)" = . || rm -f Makefile
+	@test "$(srcdir)" != . || ! test -d .git || rm -f configure config.h.in
+
+help:
+	@sed -n 's/^#H //p' $(srcdir)/Makefile
+
+#H make                 build libraries, commands, benchmarks, examples (configures first if need be)
+#H make check           build and run all tests; TESTS='mpi/*' chooses, FULL=1 adds the slow ones
+#H make asan-check      the tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#H make tsan-check      the tests with ThreadSanitizer
+#H make lint            clang-tidy, cppcheck, shellcheck, codespell, clang-format
+#H make format          let clang-format rewrite the sources
+#H make install         DESTDIR=... prefix=... as usual; make uninstall takes it back
+#H make dist            byre-VERSION.tar.gz
+#H make clean           remove what make made; make distclean: also what configure made
+#H
+#H V=1 shows the commands. BYRE_TEST_NP="1 2" sets the numbers of ranks for the MPI tests.

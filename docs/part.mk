@@ -1,0 +1,3 @@
+# docs: man pages.
+
+MANPAGES += $(call sources,docs/man/*.[1-9])
