@@ -1,0 +1,66 @@
+# tests: found by their place, so that adding one is adding a file.
+#
+#   tests/check/*.sh    the tree itself: headers, layering, symbols, install ...
+#   tests/unit/*.c      one Check suite a program, no MPI needed (loopback transport)
+#   tests/mpi/*.c       one program a behaviour, run by mpirun with each of BYRE_TEST_NP ranks
+#   tests/sh/*.sh       the commands, as a user types them
+#   tests/fault/*.sh    kill and cut; tests/fault/*.c are the programs they use
+#   tests/support/*.c   linked into every test program
+#
+# tests/run runs them; its head says what a test may ask for.
+
+TEST_UNIT    := $(call sources,tests/unit/*.c)
+TEST_MPI     := $(call sources,tests/mpi/*.c)
+TEST_FAULT   := $(call sources,tests/fault/*.c)
+TEST_SUPPORT := $(call sources,tests/support/*.c)
+TESTS_ALL    += $(call sources,tests/check/*.sh) $(TEST_UNIT) $(TEST_MPI) \
+                $(call sources,tests/sh/*.sh) $(call sources,tests/fault/*.sh)
+
+# Tests may look inside, and stand beside raw MPI.
+$(OBJ)/tests/%.o: EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) \
+                                   -I$(srcdir)/runtime -I$(srcdir)/tests/support
+
+test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
+$(foreach t,$(TEST_MPI) $(TEST_FAULT),$(eval \
+    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT))))
+ifeq ($(HAVE_CHECK),yes)
+$(foreach t,$(TEST_UNIT),$(eval \
+    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
+endif
+MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT))
+
+tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS)
+
+# What the runner and the scripts need to know.
+TEST_ENV = BYRE_SRCDIR='$(abspath $(srcdir))' BYRE_BUILDDIR='$(CURDIR)' BYRE_OBJ='$(abspath $(OBJ))' \
+           BYRE_BIN='$(abspath $(BIN))' BYRE_LIB='$(abspath $(LIB))' BYRE_PARTS='$(PARTS)' \
+           BYRE_HEADERS='$(HEADERS)' BYRE_INCDIRS='$(INCDIRS)' HAVE_CHECK='$(HAVE_CHECK)' \
+           CC='$(CC)' CXX='$(CXX)' NM='$(NM)' PKG_CONFIG='$(PKG_CONFIG)' MPIRUN='$(MPIRUN)' \
+           MAKE='$(MAKE)' VERSION='$(VERSION)' SONAME='$(SONAME)'
+
+.PHONY: check asan-check tsan-check san-check
+check: all tests
+	@$(TEST_ENV) $(srcdir)/tests/run $(TESTS_ALL)
+
+# ---- sanitizers: the same tests, other objects ----------------------------------------------------
+
+SANDIR    := $(abspath $(srcdir))/tests/sanitizers
+ASAN_ENV   = ASAN_OPTIONS=detect_stack_use_after_return=1:check_initialization_order=1:abort_on_error=0:$$ASAN_OPTIONS \
+             LSAN_OPTIONS=suppressions=$(SANDIR)/lsan.supp:print_suppressions=0:$$LSAN_OPTIONS \
+             UBSAN_OPTIONS=print_stacktrace=1:$$UBSAN_OPTIONS
+# Open MPI is not instrumented: what it does between its own threads is not ours to judge.
+TSAN_ENV   = TSAN_OPTIONS=suppressions=$(SANDIR)/tsan.supp:ignore_noninstrumented_modules=1:die_after_fork=0:second_deadlock_stack=1:$$TSAN_OPTIONS
+
+asan-check:
+	@$(ASAN_ENV) BYRE_TEST_NP="$${BYRE_TEST_NP:-1 2}" $(MAKE) --no-print-directory san-check \
+	    OBJ=obj-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1'
+
+tsan-check:
+	@$(TSAN_ENV) BYRE_TEST_NP="$${BYRE_TEST_NP:-2}" $(MAKE) --no-print-directory san-check \
+	    OBJ=obj-tsan SAN='-fsanitize=thread -fno-omit-frame-pointer -O1'
+
+# Sanitized programs are slow and want a predictable address space.
+san-check: tests
+	@$(TEST_ENV) BYRE_TEST_SLOW=5 CK_TIMEOUT_MULTIPLIER=5 BYRE_TEST_NO_ASLR=1 BYRE_SANITIZED=1 \
+	    $(srcdir)/tests/run $(TEST_UNIT) $(TEST_MPI)
