@@ -206,6 +206,7 @@ uninstall:
 # ---- dist, clean, help ---------------------------------------------------------------------------
 
 DISTNAME := byre-$(VERSION)
+DISTDIR  := .
 
 .PHONY: dist clean distclean help
 # What is committed, and a configure that needs no autoconf.
@@ -213,7 +214,7 @@ dist: config.mk
 	@git -C $(srcdir) rev-parse HEAD >/dev/null || { echo "make dist needs the git repository" >&2; exit 1; }
 	@git -C $(srcdir) diff --quiet HEAD || echo "  note: changes that are not committed stay out"
 	$(say) DIST $(DISTNAME).tar.gz
-	$(Q)out=$$PWD/$(DISTNAME).tar.gz && cd $(srcdir) && git archive --format=tar.gz --prefix=$(DISTNAME)/ \
+	$(Q)out=$(abspath $(DISTDIR))/$(DISTNAME).tar.gz && cd $(srcdir) && git archive --format=tar.gz --prefix=$(DISTNAME)/ \
 	    --add-file=configure --add-file=config.h.in -o "$$out" HEAD
 
 clean:

@@ -18,7 +18,17 @@ set -u
 : "${BYRE_BIN:=$BYRE_BUILDDIR/bin}"
 : "${BYRE_LIB:=$BYRE_BUILDDIR/lib}"
 : "${MPIRUN:=mpirun}" "${CC:=gcc}" "${CXX:=g++}" "${NM:=nm}" "${PKG_CONFIG:=pkg-config}" "${MAKE:=make}"
-export BYRE_SRCDIR BYRE_BUILDDIR BYRE_OBJ BYRE_BIN BYRE_LIB
+# By hand, without the environment of `make check', the tree says the same.
+: "${BYRE_HEADERS:=$(cd "$BYRE_SRCDIR" && echo */include/*.h)}"
+: "${BYRE_INCDIRS:=$(cd "$BYRE_SRCDIR" && echo */include)}"
+if [ -z "${VERSION:-}" ] && [ -e "$BYRE_BUILDDIR/config.mk" ]; then
+    VERSION=$(sed -n "s/^VERSION *:= *//p" "$BYRE_BUILDDIR/config.mk")
+    SONAME=libbyre.so.$(sed -n "s/^SOVERSION *:= *//p" "$BYRE_BUILDDIR/config.mk")
+fi
+read -r -a headers <<<"$BYRE_HEADERS"
+read -r -a incdirs <<<"$BYRE_INCDIRS"
+includes=("${incdirs[@]/#/-I$BYRE_SRCDIR/}")
+export BYRE_SRCDIR BYRE_BUILDDIR BYRE_OBJ BYRE_BIN BYRE_LIB VERSION SONAME
 
 # mpirun refuses to run as root unless told twice.
 if [ "$(id -u)" = 0 ]; then
@@ -54,7 +64,7 @@ run_byre() {
 }
 
 skip() {
-    printf 'SKIP: %s\n' "$*"
+    printf '%s\n' "$*"
     exit 77
 }
 
@@ -77,3 +87,19 @@ if [ -z "${BYRE_TEST_NO_WORK:-}" ]; then
     # A test that sets its own EXIT trap removes $WORK itself.
     trap 'rm -rf "$WORK"' EXIT
 fi
+
+# public_functions: FILE LINE DECLARATION of every function that an installed header declares.
+# gcc itself lists them, so no pattern has to guess what a declaration looks like.
+public_functions() {
+    local h
+    for h in "${headers[@]}"; do
+        gcc -std=c11 "${includes[@]}" -fsyntax-only -aux-info "${TMPDIR:-/tmp}/aux" -x c "$BYRE_SRCDIR/$h" || return 1
+        sed -n "s|^/\* $BYRE_SRCDIR/$h:\([0-9]*\):.C \*/ \(extern \)\{0,1\}\(.*\);.*|$h \1 \3|p" "${TMPDIR:-/tmp}/aux"
+    done
+    rm -f "${TMPDIR:-/tmp}/aux"
+}
+
+# function_name DECLARATION
+function_name() {
+    sed 's/.*\b\(byre_[a-z0-9_]*\) (.*/\1/' <<<"$1"
+}
