@@ -32,7 +32,7 @@ SHELL := /bin/sh
 # ---- configuration: make bootstraps itself -------------------------------------------------------
 
 # Goals that need no configuration.
-UNCONFIGURED := help clean distclean
+UNCONFIGURED := help clean distclean configure lint-shell lint-spell lint-format format
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -202,6 +202,46 @@ uninstall:
 	done
 	$(Q)rm -f "$(DESTDIR)$(libdir)/$(SONAME)" "$(DESTDIR)$(libdir)/libbyre.so"
 	$(Q)rmdir "$(DESTDIR)$(libexecdir)/byre" 2>/dev/null || true
+
+# ---- lint ----------------------------------------------------------------------------------------
+
+in_parts    = $(patsubst $(srcdir)/%,%,$(shell cd $(srcdir) && find $(wildcard $(PARTS)) $(1) | sort))
+LINT_C      = $(call in_parts,-name '*.c')
+LINT_H      = $(call in_parts,-name '*.h')
+# Shell scripts are what says so in its first line, and what they read in.
+LINT_SH     = $(shell cd $(srcdir) && grep -rlE '^\#!.*\b(ba)?sh$$|^\# shellcheck shell=' \
+                  $(wildcard $(PARTS)) .ci | sort)
+LINT_FLAGS  = $(BYRE_CPPFLAGS) -I$(srcdir)/runtime -I$(srcdir)/tests/support -DBYRE_LIBEXECDIR=\"\" \
+              $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) -std=gnu11
+
+.PHONY: lint lint-tidy lint-cppcheck lint-shell lint-spell lint-format format
+lint: lint-format lint-shell lint-spell lint-cppcheck lint-tidy
+
+lint-tidy: config.h
+	$(say) TIDY "$(words $(LINT_C)) files"
+	$(Q)printf '%s\n' $(LINT_C:%=$(srcdir)/%) | xargs -P $$(nproc) -I{} sh -c \
+	    'out=$$(clang-tidy --quiet {} -- $(LINT_FLAGS) 2>/dev/null) || { printf "%s\n" "$$out"; exit 1; }'
+
+lint-cppcheck:
+	$(say) CPPCHECK
+	$(Q)cd $(srcdir) && cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --suppress=missingIncludeSystem --suppress=readdirCalled --library=posix,gnu -D_GNU_SOURCE -D__linux__ -D__x86_64__ \
+	    -I. -Iruntime $(INCDIRS:%=-I%) -j $$(nproc) $(LINT_C)
+
+lint-shell:
+	$(say) SHELLCHECK
+	$(Q)cd $(srcdir) && shellcheck $(LINT_SH)
+
+lint-spell:
+	$(say) CODESPELL
+	$(Q)cd $(srcdir) && codespell $(wildcard *.md) Makefile configure.ac $(wildcard $(PARTS))
+
+lint-format:
+	$(say) FORMAT
+	$(Q)cd $(srcdir) && clang-format --dry-run --Werror $(LINT_C) $(LINT_H)
+
+format:
+	$(Q)cd $(srcdir) && clang-format -i $(LINT_C) $(LINT_H)
 
 # ---- dist, clean, help ---------------------------------------------------------------------------
 
