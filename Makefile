@@ -84,6 +84,7 @@ BYRE_CFLAGS = -std=gnu11 $(WARNINGS) -pthread -fPIC -fno-semantic-interposition 
 
 # SAN is set by the sanitizer targets only.
 SAN          =
+SAN_OBJS     = $(if $(SAN),$(OBJ)/tests/sanitizers/dlclose.o)
 COMPILE      = $(CC) $(DEPFLAGS) $(BYRE_CPPFLAGS) $(EXTRA_CPPFLAGS) $(CPPFLAGS) \
                $(BYRE_CFLAGS) $(CFLAGS) $(SAN)
 LINK         = $(CC) $(CFLAGS) $(SAN) -pthread $(LDFLAGS)
@@ -119,10 +120,10 @@ SHARED   := $(LIB)/libbyre.so.$(VERSION)
 define private
 PRIVATES  += $(1)
 PROG_SRCS += $(2)
-$(1): $(call obj_of,$(2)) $(STATIC)
+$(1): $(call obj_of,$(2)) $(SAN_OBJS) $(STATIC)
 	$(say) LD $$@
 	@mkdir -p $$(@D)
-	$(Q)$$(LINK) -o $$@ $(call obj_of,$(2)) $(STATIC) $(3) $$(BYRE_LDLIBS)
+	$(Q)$$(LINK) -o $$@ $(call obj_of,$(2)) $(SAN_OBJS) $(STATIC) $(3) $$(BYRE_LDLIBS)
 endef
 
 # $(call program,NAME,SOURCES[,LIBS]): a program that is installed.

@@ -46,7 +46,7 @@ check: all tests
 # ---- sanitizers: the same tests, other objects ----------------------------------------------------
 
 SANDIR    := $(abspath $(srcdir))/tests/sanitizers
-ASAN_ENV   = ASAN_OPTIONS=detect_stack_use_after_return=1:check_initialization_order=1:abort_on_error=0:$$ASAN_OPTIONS \
+ASAN_ENV   = ASAN_OPTIONS=detect_stack_use_after_return=1:check_initialization_order=1:fast_unwind_on_malloc=0:$$ASAN_OPTIONS \
              LSAN_OPTIONS=suppressions=$(SANDIR)/lsan.supp:print_suppressions=0:$$LSAN_OPTIONS \
              UBSAN_OPTIONS=print_stacktrace=1:$$UBSAN_OPTIONS
 # Open MPI is not instrumented: what it does between its own threads is not ours to judge.
