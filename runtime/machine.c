@@ -6,11 +6,9 @@
  */
 #include "runtime/machine.h"
 
-#include <errno.h>
 #include <hwloc.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,7 +102,7 @@ static int load_first(void)
     if (status < 0) {
         return status;
     }
-    from_bitmap(hwloc_topology_get_allowed_cpuset(machine.topology), &machine.allowed);
+    byre__machine_allowed_in(machine.topology, &machine.allowed);
     memset(&machine.own, 0, sizeof machine.own);
     read_own(&machine.allowed, &machine.own);
     read_outer(&machine.allowed, &machine.own, &machine.outer);
@@ -149,6 +147,11 @@ void byre__machine_allowed(byre__cpuset_t *set_out)
     *set_out = machine.allowed;
 }
 
+void byre__machine_allowed_in(struct hwloc_topology *topology, byre__cpuset_t *set_out)
+{
+    from_bitmap(hwloc_topology_get_allowed_cpuset(topology), set_out);
+}
+
 void byre__machine_outer(byre__cpuset_t *set_out)
 {
     *set_out = machine.outer;
@@ -174,24 +177,19 @@ static int number_of(hwloc_obj_t obj)
     return obj ? (int)obj->logical_index : -1;
 }
 
-static hwloc_obj_t above(hwloc_obj_t pu, hwloc_obj_type_t type)
+static uint64_t cache_bytes(hwloc_topology_t topology, hwloc_obj_t pu, hwloc_obj_type_t type)
 {
-    return hwloc_get_ancestor_obj_by_type(machine.topology, type, pu);
-}
-
-static uint64_t cache_bytes(hwloc_obj_t pu, hwloc_obj_type_t type)
-{
-    hwloc_obj_t cache = above(pu, type);
+    hwloc_obj_t cache = hwloc_get_ancestor_obj_by_type(topology, type, pu);
 
     return cache ? cache->attr->cache.size : 0;
 }
 
 /* NUMA nodes hang beside the tree, so that they are found by their processors, not as ancestors. */
-static hwloc_obj_t numa_of(hwloc_obj_t pu)
+static hwloc_obj_t numa_of(hwloc_topology_t topology, hwloc_obj_t pu)
 {
     hwloc_obj_t node = NULL;
 
-    while ((node = hwloc_get_next_obj_by_type(machine.topology, HWLOC_OBJ_NUMANODE, node)) != NULL) {
+    while ((node = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, node)) != NULL) {
         if (hwloc_bitmap_isset(node->cpuset, pu->os_index)) {
             return node;
         }
@@ -199,29 +197,69 @@ static hwloc_obj_t numa_of(hwloc_obj_t pu)
     return NULL;
 }
 
-int byre__machine_place_of(int cpu, byre__place_t *place_out)
+int byre__machine_place_in(struct hwloc_topology *topology, int cpu, byre__place_t *place_out)
 {
-    hwloc_obj_t pu = machine.topology && cpu >= 0
-                         ? hwloc_get_pu_obj_by_os_index(machine.topology, (unsigned)cpu)
-                         : NULL;
+    hwloc_obj_t pu =
+        topology && cpu >= 0 ? hwloc_get_pu_obj_by_os_index(topology, (unsigned)cpu) : NULL;
 
     if (!pu) {
         return BYRE_ENOTFOUND;
     }
     *place_out = (byre__place_t){
-        .package = number_of(above(pu, HWLOC_OBJ_PACKAGE)),
-        .numa = number_of(numa_of(pu)),
-        .l3 = number_of(above(pu, HWLOC_OBJ_L3CACHE)),
-        .core = number_of(above(pu, HWLOC_OBJ_CORE)),
+        .package = number_of(hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_PACKAGE, pu)),
+        .numa = number_of(numa_of(topology, pu)),
+        .l3 = number_of(hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_L3CACHE, pu)),
+        .core = number_of(hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_CORE, pu)),
         .cpu = cpu,
-        .l1_bytes = cache_bytes(pu, HWLOC_OBJ_L1CACHE),
-        .l2_bytes = cache_bytes(pu, HWLOC_OBJ_L2CACHE),
-        .l3_bytes = cache_bytes(pu, HWLOC_OBJ_L3CACHE),
+        .l1_bytes = cache_bytes(topology, pu, HWLOC_OBJ_L1CACHE),
+        .l2_bytes = cache_bytes(topology, pu, HWLOC_OBJ_L2CACHE),
+        .l3_bytes = cache_bytes(topology, pu, HWLOC_OBJ_L3CACHE),
     };
     return 0;
+}
+
+int byre__machine_place_of(int cpu, byre__place_t *place_out)
+{
+    return byre__machine_place_in(machine.topology, cpu, place_out);
 }
 
 int byre__machine_where(byre__place_t *place_out)
 {
     return byre__machine_place_of(sched_getcpu(), place_out);
+}
+
+/* ---- to and from other nodes --------------------------------------------------------------------- */
+
+int byre__machine_export(char **xml_out)
+{
+    char *xml, *copy;
+    int length;
+
+    if (hwloc_topology_export_xmlbuffer(machine.topology, &xml, &length, 0) != 0) {
+        return BYRE_ENOMEM;
+    }
+    copy = strdup(xml);
+    hwloc_free_xmlbuffer(machine.topology, xml);
+    if (!copy) {
+        return BYRE_ENOMEM;
+    }
+    *xml_out = copy;
+    return 0;
+}
+
+int byre__machine_import(const char *xml, struct hwloc_topology **topology_out)
+{
+    hwloc_topology_t topology;
+
+    if (hwloc_topology_init(&topology) != 0) {
+        return BYRE_ENOMEM;
+    }
+    if (hwloc_topology_set_xmlbuffer(topology, xml, (int)strlen(xml) + 1) != 0 ||
+        hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) != 0 ||
+        hwloc_topology_load(topology) != 0) {
+        hwloc_topology_destroy(topology);
+        return BYRE_EPROTO;
+    }
+    *topology_out = topology;
+    return 0;
 }

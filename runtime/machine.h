@@ -65,7 +65,15 @@ void byre__machine_unload(void);
 /* The topology of the whole node, disallowed parts included; NULL before load. */
 struct hwloc_topology *byre__machine_topology(void);
 
+/* The machine as text (XML), to be shown elsewhere: malloc'ed, ended by a zero byte. BYRE_ENOMEM. */
+int byre__machine_export(char **xml_out);
+
+/* The reverse, for a machine that need not be this one: free it with hwloc_topology_destroy. The text may
+ * come from another machine: BYRE_EPROTO if hwloc cannot read it; BYRE_ENOMEM. */
+int byre__machine_import(const char *xml, struct hwloc_topology **topology_out);
+
 void byre__machine_allowed(byre__cpuset_t *set_out);
+void byre__machine_allowed_in(struct hwloc_topology *topology, byre__cpuset_t *set_out);
 void byre__machine_outer(byre__cpuset_t *set_out);
 void byre__machine_own(byre__cpuset_t *set_out);
 
@@ -85,8 +93,11 @@ typedef struct byre__place {
     uint64_t l1_bytes, l2_bytes, l3_bytes;
 } byre__place_t;
 
-/* Of a processor: 0, or BYRE_ENOTFOUND. */
+/* Of a processor of this machine: 0, or BYRE_ENOTFOUND. */
 int byre__machine_place_of(int cpu, byre__place_t *place_out);
+
+/* Of a processor of any machine, as from byre__machine_import. */
+int byre__machine_place_in(struct hwloc_topology *topology, int cpu, byre__place_t *place_out);
 
 /* Of the calling thread, this moment. 0, or BYRE_ENOTFOUND (a synthetic machine lacks real processors). */
 int byre__machine_where(byre__place_t *place_out);
