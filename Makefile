@@ -42,14 +42,16 @@ $(srcdir)/configure: $(srcdir)/configure.ac
 	    echo "autoconf is missing: run scripts/install-deps (Debian: apt-get install autoconf)" >&2; \
 	    exit 1; }
 	@echo "  AUTOCONF"
-	$(Q)cd $(srcdir) && autoheader --force && autoconf --force && rm -rf autom4te.cache && touch config.h.in configure
+	$(Q)cd $(srcdir) && autoheader --force && autoconf --force && \
+	    rm -rf autom4te.cache configure~ config.h.in~ && touch config.h.in configure
 
 config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/scripts/byre.pc.in
 	@if test -f config.status; then ./config.status --recheck && ./config.status; \
 	 else $(srcdir)/configure $(CONFIGURE_FLAGS); fi
 	@touch config.mk config.h
 
-config.h: config.mk ;
+config.h: config.mk
+	@test -f $@ || ./config.status $@
 
 # ---- directories, flags --------------------------------------------------------------------------
 
@@ -133,7 +135,6 @@ $(call private,$(BIN)/$(1),$(2),$(3))
 endef
 
 include $(wildcard $(PARTS:%=$(srcdir)/%/part.mk))
-
 
 # ---- all -----------------------------------------------------------------------------------------
 
