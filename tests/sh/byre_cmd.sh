@@ -90,9 +90,9 @@ run_byre env --json | json_ok "env --json"
 run_byre env --counters | grep -q '^msg_sent ' || fail "env --counters: no msg_sent"
 expect_fails "env with an argument" 2 "takes no argument" env BYRE_LOG
 
-# Every variable of the table is in the man page, and the reverse.
-expect "byre-env(1)" "$(run_byre env | sed -n 's/^\(BYRE_[A-Z_]*\)=.*/\1/p' | sort)" \
-    "$(sed -n 's/^\.It Ev \(BYRE_[A-Z_]*\)$/\1/p' "$BYRE_SRCDIR/docs/man/byre-env.1" | sort)"
+# Every variable of the table is in the man page with its type and default, and the reverse.
+expect "byre-env(1)" "$(run_byre env | sed -n 's/^\(BYRE_[A-Z_]*\)=[^(]*(\(.*; default [^;)]*\).*/\1 \2/p' | sort)" \
+    "$(sed -n '/^\.It Ev BYRE/{s/^\.It Ev //;N;s/\n\.Pq / /;s/\\-/-/g;p;}' "$BYRE_SRCDIR/docs/man/byre-env.1" | sort)"
 
 # ---- topo ----------------------------------------------------------------------------------------
 
