@@ -83,7 +83,8 @@ static void read_own(const byre__cpuset_t *allowed, byre__cpuset_t *own_out)
 
 /* The launcher daemon is the parent of a rank, and has the job's binding. A wrapper script in between was
  * bound like the rank itself: then `outer' is `own', which is safe. */
-static void read_outer(const byre__cpuset_t *allowed, const byre__cpuset_t *own, byre__cpuset_t *outer_out)
+static void read_outer(const byre__cpuset_t *allowed, const byre__cpuset_t *own,
+                       byre__cpuset_t *outer_out)
 {
     if (bound_by_launcher() && byre__cpuset_of_thread(getppid(), outer_out) == 0) {
         intersect(outer_out, allowed);

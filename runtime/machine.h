@@ -121,8 +121,8 @@ const char *byre__service_choice_text(byre__service_choice_t choice);
  * single one, so that the kernel can keep the service threads of several ranks apart. A rank whose set
  * covers everything leaves nothing spare. Ranks that get the same `ranks' choose alike.
  */
-byre__service_choice_t byre__machine_choose_service_cpus(const byre__cpuset_t *ranks, int count, int self,
-                                                         const byre__cpuset_t *outer,
+byre__service_choice_t byre__machine_choose_service_cpus(const byre__cpuset_t *ranks, int count,
+                                                         int self, const byre__cpuset_t *outer,
                                                          byre__cpuset_t *cpus_out);
 
 /* Bind the calling thread, and read back what the kernel made of it. BYRE_EINVAL: empty set; BYRE_ESYSTEM:

@@ -48,7 +48,8 @@ char *byre__cpuset_format(const byre__cpuset_t *set, char *text_out, size_t room
         while (byre__cpuset_has(set, last + 1)) {
             last++;
         }
-        used += (size_t)snprintf(text_out + used, room_bytes - used, used > 0 ? ",%d" : "%d", first);
+        used +=
+            (size_t)snprintf(text_out + used, room_bytes - used, used > 0 ? ",%d" : "%d", first);
         if (last > first && used < room_bytes) {
             used += (size_t)snprintf(text_out + used, room_bytes - used, "-%d", last);
         }

@@ -32,7 +32,8 @@ static double quota_v2(const char *dir)
     double quota, period;
 
     snprintf(path, sizeof path, "%s/cpu.max", dir);
-    if (read_line(path, line, sizeof line) && sscanf(line, "%lf %lf", &quota, &period) == 2 && period > 0) {
+    if (read_line(path, line, sizeof line) && sscanf(line, "%lf %lf", &quota, &period) == 2 &&
+        period > 0) {
         return quota / period;
     }
     return 0;

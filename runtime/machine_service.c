@@ -25,7 +25,6 @@ const char *byre__service_choice_text(byre__service_choice_t choice)
     return "?";
 }
 
-
 typedef struct {
     byre__cpuset_t l3s, numas; /* sets of L3 caches and NUMA nodes, not of processors */
     byre__cpuset_t busy_cores; /* cores on which some rank computes */
@@ -69,8 +68,8 @@ static byre__service_choice_t judge(const surroundings_t *s, int cpu)
     return byre__cpuset_has(&s->l3s, place.l3) ? BYRE__SERVICE_SPARE_L3 : BYRE__SERVICE_SPARE_NUMA;
 }
 
-byre__service_choice_t byre__machine_choose_service_cpus(const byre__cpuset_t *ranks, int count, int self,
-                                                         const byre__cpuset_t *outer,
+byre__service_choice_t byre__machine_choose_service_cpus(const byre__cpuset_t *ranks, int count,
+                                                         int self, const byre__cpuset_t *outer,
                                                          byre__cpuset_t *cpus_out)
 {
     byre__service_choice_t best = BYRE__SERVICE_UNBOUND;

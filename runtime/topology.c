@@ -343,7 +343,8 @@ static int product_route(const byre_topology_t *t, int from, int to, int *path)
     return length;
 }
 
-int byre_topology_route(const byre_topology_t *topology, int from, int to, int *path_out, int capacity)
+int byre_topology_route(const byre_topology_t *topology, int from, int to, int *path_out,
+                        int capacity)
 {
     int hops = byre_topology_distance(topology, from, to), length = 0;
 

@@ -20,7 +20,8 @@ typedef struct {
     size_t why_bytes;
 } reader_t;
 
-static int complain(reader_t *r, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int complain(reader_t *r, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static int complain(reader_t *r, int error, const char *format, ...)
 {
@@ -36,7 +37,8 @@ static int complain(reader_t *r, int error, const char *format, ...)
 
 static int too_big(reader_t *r)
 {
-    return complain(r, BYRE_ERANGE, "too many nodes: the most is 2^30 = %d", BYRE_TOPOLOGY_MAX_NODES);
+    return complain(r, BYRE_ERANGE, "too many nodes: the most is 2^30 = %d",
+                    BYRE_TOPOLOGY_MAX_NODES);
 }
 
 /* Unsigned decimal number; not locale-dependent, no sign, no space. */
@@ -96,7 +98,8 @@ static int read_extents(reader_t *r, int *extents, int *count_out)
 
     for (;;) {
         if (count == MAX_EXTENTS) {
-            return complain(r, BYRE_EINVAL, "more than three extents: a cube has three, as in cube:2x3x4");
+            return complain(r, BYRE_EINVAL,
+                            "more than three extents: a cube has three, as in cube:2x3x4");
         }
         status = read_extent(r, &extents[count++]);
         if (status < 0) {
@@ -107,8 +110,8 @@ static int read_extents(reader_t *r, int *extents, int *count_out)
             return 0;
         }
         if (*r->at != 'x') {
-            return complain(r, BYRE_EINVAL, "'%.8s' after the number: extents are joined by x, as in 4x8",
-                            r->at);
+            return complain(r, BYRE_EINVAL,
+                            "'%.8s' after the number: extents are joined by x, as in 4x8", r->at);
         }
         r->at++;
     }
@@ -154,7 +157,8 @@ static int make_sides(reader_t *r, byre_topology_kind_t kind, int *extents, int 
         int side = exact_root(extents[0], wanted);
 
         if (side == 0) {
-            return complain(r, BYRE_EINVAL, "%d nodes make no %s with equal sides: give its sides, as in %s",
+            return complain(r, BYRE_EINVAL,
+                            "%d nodes make no %s with equal sides: give its sides, as in %s",
                             extents[0], name, wanted == 2 ? "4x8" : "2x3x4");
         }
         for (int i = 0; i < wanted; i++) {
@@ -165,7 +169,9 @@ static int make_sides(reader_t *r, byre_topology_kind_t kind, int *extents, int 
     if (*count != wanted) {
         return complain(r, BYRE_EINVAL, "a %s has %d extent%s, not %d, as in %s", name, wanted,
                         wanted > 1 ? "s" : "", *count,
-                        wanted == 1 ? "8" : wanted == 2 ? "4x8" : "2x3x4");
+                        wanted == 1   ? "8"
+                        : wanted == 2 ? "4x8"
+                                      : "2x3x4");
     }
     return 0;
 }
@@ -182,10 +188,11 @@ static int check_hypercube(reader_t *r, byre_topology_kind_t kind, int nodes)
     }
     if (nodes <= BYRE_TOPOLOGY_MAX_DIMENSIONS) {
         return complain(r, BYRE_EINVAL,
-                        "a hypercube has 2^d nodes: %d or %d, not %d; if that is d, write 2^%d", below,
-                        below * 2, nodes, nodes);
+                        "a hypercube has 2^d nodes: %d or %d, not %d; if that is d, write 2^%d",
+                        below, below * 2, nodes, nodes);
     }
-    return complain(r, BYRE_EINVAL, "a hypercube has 2^d nodes: %d or %d, not %d", below, below * 2, nodes);
+    return complain(r, BYRE_EINVAL, "a hypercube has 2^d nodes: %d or %d, not %d", below, below * 2,
+                    nodes);
 }
 
 int byre_topology_parse(const char *spec, byre_topology_t **topology_out, char *why_out,

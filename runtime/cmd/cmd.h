@@ -24,7 +24,8 @@ extern const byre__cmd_t byre__cmd_topo;
 extern const byre__cmd_t byre__cmd_env;
 
 /* "byre NAME: ..." to stderr; returns BYRE__CMD_FAILED. */
-int byre__cmd_fail(const byre__cmd_t *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int byre__cmd_fail(const byre__cmd_t *cmd, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The same, and where to find help; returns BYRE__CMD_USAGE. */
 int byre__cmd_misuse(const byre__cmd_t *cmd, const char *format, ...)

@@ -28,7 +28,8 @@ bool byre__draw_fits(const byre_topology_t *t)
     case BYRE_TOPOLOGY_HYPERCUBE:
         return nodes <= 16;
     case BYRE_TOPOLOGY_CUBE:
-        return side(t, 2) <= MOST_LINE && (side(t, 1) * 2 + 1) * side(t, 0) <= 45 && nodes <= MOST_NODES;
+        return side(t, 2) <= MOST_LINE && (side(t, 1) * 2 + 1) * side(t, 0) <= 45 &&
+               nodes <= MOST_NODES;
     default:
         return side(t, 0) <= MOST_ROWS && side(t, 1) < MOST_LINE && nodes <= MOST_NODES;
     }
@@ -121,7 +122,9 @@ static void draw_layers(FILE *out, const byre_topology_t *t)
         draw_grid(out, i * layer, side(t, 1), side(t, 2), false);
     }
     if (side(t, 0) > 1) {
-        fprintf(out, "\n  Each node is also linked with its like in the next layer: n with n + %d.\n", layer);
+        fprintf(out,
+                "\n  Each node is also linked with its like in the next layer: n with n + %d.\n",
+                layer);
     }
 }
 

@@ -22,7 +22,8 @@ static void print_wrapped(const char *text)
             putchar('\n');
             column = 0;
         }
-        column += column == 0 ? printf("%*s%.*s", INDENT, "", word, text) : printf(" %.*s", word, text);
+        column +=
+            column == 0 ? printf("%*s%.*s", INDENT, "", word, text) : printf(" %.*s", word, text);
         text += word;
         text += strspn(text, " ");
     }
@@ -100,7 +101,8 @@ static int run(int argc, char **argv)
         counters |= option == 'c';
     }
     if (optind < argc) {
-        return byre__cmd_misuse(&byre__cmd_env, "takes no argument, but there is `%s'", argv[optind]);
+        return byre__cmd_misuse(&byre__cmd_env, "takes no argument, but there is `%s'",
+                                argv[optind]);
     }
     if (counters) {
         print_counters(json);

@@ -147,7 +147,8 @@ void byre__external_list(FILE *out)
     byre__external_each(collect, &names);
     qsort(names.names, (size_t)names.count, sizeof names.names[0], compare);
     for (int i = 0; i < names.count; i++) {
-        fprintf(out, "%s  %s\n", i == 0 ? "\nCommands of their own (byre help COMMAND tells more):\n" : "",
+        fprintf(out, "%s  %s\n",
+                i == 0 ? "\nCommands of their own (byre help COMMAND tells more):\n" : "",
                 names.names[i]);
     }
 }

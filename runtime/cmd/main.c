@@ -12,7 +12,8 @@
 #define PACKAGE_VERSION "unknown"
 #endif
 
-static const byre__cmd_t *const commands[] = { &byre__cmd_env, &byre__cmd_topo, &byre__cmd_topology };
+static const byre__cmd_t *const commands[] = { &byre__cmd_env, &byre__cmd_topo,
+                                               &byre__cmd_topology };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -54,7 +55,8 @@ int byre__cmd_misuse(const byre__cmd_t *cmd, const char *format, ...)
 
 void byre__cmd_help(const byre__cmd_t *cmd, FILE *out)
 {
-    fprintf(out, "usage: byre %s %s\n\n%s\n\n%s", cmd->name, cmd->synopsis, cmd->summary, cmd->details);
+    fprintf(out, "usage: byre %s %s\n\n%s\n\n%s", cmd->name, cmd->synopsis, cmd->summary,
+            cmd->details);
 }
 
 void byre__json_string(FILE *out, const char *text)
@@ -220,7 +222,8 @@ int main(int argc, char **argv)
         puts("byre " PACKAGE_VERSION);
         return flushed(BYRE__CMD_OK);
     }
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
         return flushed(argc > 2 ? help(argv[2]) : overview(stdout));
     }
     if (argv[1][0] == '-') {

@@ -209,8 +209,10 @@ static int show_job(const request_t *request)
 static int run(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },    { "draw", no_argument, NULL, 'd' },
-        { "text", no_argument, NULL, 't' },    { "machine", no_argument, NULL, 'm' },
+        { "json", no_argument, NULL, 'j' },
+        { "draw", no_argument, NULL, 'd' },
+        { "text", no_argument, NULL, 't' },
+        { "machine", no_argument, NULL, 'm' },
         { NULL, 0, NULL, 0 },
     };
     request_t request = { .format = 't' };
@@ -228,11 +230,13 @@ static int run(int argc, char **argv)
         }
     }
     if (optind < argc) {
-        return byre__cmd_misuse(&byre__cmd_topo, "takes no argument, but there is `%s'", argv[optind]);
+        return byre__cmd_misuse(&byre__cmd_topo, "takes no argument, but there is `%s'",
+                                argv[optind]);
     }
     status = byre__machine_load();
     if (status < 0) {
-        return byre__cmd_fail(&byre__cmd_topo, "cannot read the machine: %s", byre_strerror(status));
+        return byre__cmd_fail(&byre__cmd_topo, "cannot read the machine: %s",
+                              byre_strerror(status));
     }
     status = request.machine ? show_machine(&request) : show_job(&request);
     byre__machine_unload();

@@ -14,15 +14,15 @@
 /* Where a rank sits. Sent from rank to rank as bytes. */
 typedef struct byre__seat {
     int rank, node;
-    int status;              /* 0, or why nothing else is known (BYRE_EPEER) */
-    int cpu;                 /* on which the rank ran when it was asked */
-    int pus;                 /* processors' worth of time: less than `own' has under a quota */
-    int has_service;         /* the rest describes the service thread, if there is one */
-    int service_cpu;         /* on which it ran last */
-    int policy, priority;    /* SCHED_* and its real-time priority */
-    byre__cpuset_t own;      /* to which the rank is bound */
-    byre__cpuset_t service;  /* to which the service thread is bound */
-    uint64_t xml_bytes;      /* length of the machine's text that follows; 0: another rank sends it */
+    int status;             /* 0, or why nothing else is known (BYRE_EPEER) */
+    int cpu;                /* on which the rank ran when it was asked */
+    int pus;                /* processors' worth of time: less than `own' has under a quota */
+    int has_service;        /* the rest describes the service thread, if there is one */
+    int service_cpu;        /* on which it ran last */
+    int policy, priority;   /* SCHED_* and its real-time priority */
+    byre__cpuset_t own;     /* to which the rank is bound */
+    byre__cpuset_t service; /* to which the service thread is bound */
+    uint64_t xml_bytes; /* length of the machine's text that follows; 0: another rank sends it */
 } byre__seat_t;
 
 typedef struct byre__picture {
@@ -31,7 +31,7 @@ typedef struct byre__picture {
     struct byre__picture_node {
         char host[64];
         struct hwloc_topology *topology; /* null: not known */
-    } *node;
+    } * node;
 } byre__picture_t;
 
 void byre__topo_text(FILE *out, const byre__picture_t *picture, bool draw);

@@ -11,9 +11,10 @@ static void print_pu(FILE *out, hwloc_topology_t topology, int pu, const byre__c
     byre__place_t place;
 
     byre__machine_place_in(topology, pu, &place);
-    fprintf(out, "      {\"pu\": %d, \"core\": %d, \"l3\": %d, \"numa\": %d, \"package\": %d, ", pu, place.core,
-            place.l3, place.numa, place.package);
-    fprintf(out, "\"l1_bytes\": %" PRIu64 ", \"l2_bytes\": %" PRIu64 ", \"l3_bytes\": %" PRIu64 ", ",
+    fprintf(out, "      {\"pu\": %d, \"core\": %d, \"l3\": %d, \"numa\": %d, \"package\": %d, ", pu,
+            place.core, place.l3, place.numa, place.package);
+    fprintf(out,
+            "\"l1_bytes\": %" PRIu64 ", \"l2_bytes\": %" PRIu64 ", \"l3_bytes\": %" PRIu64 ", ",
             place.l1_bytes, place.l2_bytes, place.l3_bytes);
     fprintf(out, "\"allowed\": %s}", byre__cpuset_has(allowed, pu) ? "true" : "false");
 }
@@ -25,11 +26,13 @@ static void print_machine(FILE *out, hwloc_topology_t topology)
     const char *between = "";
 
     byre__machine_allowed_in(topology, &allowed);
-    fprintf(out, ", \"packages\": %d, \"numa_nodes\": %d, \"cores\": %d, \"pus\": %d, \"processors\": [\n",
-            hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PACKAGE),
-            hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE),
-            hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE),
-            hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU));
+    fprintf(
+        out,
+        ", \"packages\": %d, \"numa_nodes\": %d, \"cores\": %d, \"pus\": %d, \"processors\": [\n",
+        hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PACKAGE),
+        hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE),
+        hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE),
+        hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU));
     while ((pu = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, pu)) != NULL) {
         fputs(between, out);
         print_pu(out, topology, (int)pu->os_index, &allowed);

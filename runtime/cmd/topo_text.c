@@ -33,7 +33,8 @@ static char *format_bytes(uint64_t bytes, char *room, size_t size)
         value /= 1024;
         unit++;
     }
-    snprintf(room, size, value < 10 && value > (int)value ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    snprintf(room, size, value < 10 && value > (int)value ? "%.1f %s" : "%.0f %s", value,
+             units[unit]);
     return room;
 }
 
@@ -62,7 +63,8 @@ static void print_label(painter_t *p, hwloc_obj_t obj)
 }
 
 /* Who sits on a processor: r0 bound here, (r0) not bound but seen here; s0 its service thread. */
-static void print_sitter(painter_t *p, char what, int rank, const byre__cpuset_t *set, int seen, int pu)
+static void print_sitter(painter_t *p, char what, int rank, const byre__cpuset_t *set, int seen,
+                         int pu)
 {
     bool free_to_move = byre__cpuset_equal(set, &p->allowed) && byre__cpuset_count(set) > 1;
 
@@ -293,7 +295,9 @@ static void print_ranks(FILE *out, const byre__picture_t *picture)
         fprintf(out, "%-16s  %7d  %s", service, seat->service_cpu, byre__policy_name(seat->policy));
         fprintf(out, seat->priority > 0 ? " %d\n" : "\n", seat->priority);
     }
-    fputs("\nr0: rank 0 is bound here; (r0): it is not bound, and was seen here; s0: its service thread\n", out);
+    fputs("\nr0: rank 0 is bound here; (r0): it is not bound, and was seen here; s0: its service "
+          "thread\n",
+          out);
 }
 
 void byre__topo_text(FILE *out, const byre__picture_t *picture, bool draw)

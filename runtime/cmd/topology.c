@@ -77,7 +77,8 @@ static void print_text(const byre_topology_t *t)
     printf("%s\n", byre_topology_name(t));
     printf("  nodes            %d\n", byre_topology_nodes(t));
     if (byre_topology_switches(t) > 0) {
-        printf("  switches         %d   (vertex %d)\n", byre_topology_switches(t), byre_topology_nodes(t));
+        printf("  switches         %d   (vertex %d)\n", byre_topology_switches(t),
+               byre_topology_nodes(t));
     }
     printf("  links            %" PRId64 "\n", byre_topology_links(t));
     if (min == max) {
@@ -95,16 +96,17 @@ static void print_json(const byre_topology_t *t)
     int min, max;
 
     byre_topology_degrees(t, &min, &max);
-    printf("{\"name\": \"%s\", \"kind\": \"%s\", \"nodes\": %d, \"switches\": %d, ", byre_topology_name(t),
-           byre_topology_kind_name(byre_topology_kind(t)), byre_topology_nodes(t),
-           byre_topology_switches(t));
-    printf("\"links\": %" PRId64 ", \"degree_min\": %d, \"degree_max\": %d, ", byre_topology_links(t), min,
-           max);
+    printf("{\"name\": \"%s\", \"kind\": \"%s\", \"nodes\": %d, \"switches\": %d, ",
+           byre_topology_name(t), byre_topology_kind_name(byre_topology_kind(t)),
+           byre_topology_nodes(t), byre_topology_switches(t));
+    printf("\"links\": %" PRId64 ", \"degree_min\": %d, \"degree_max\": %d, ",
+           byre_topology_links(t), min, max);
     printf("\"diameter\": %d, \"mean_distance\": %.9g, \"bisection_width\": %" PRId64,
            byre_topology_diameter(t), byre_topology_mean_distance(t), byre_topology_bisection(t));
 }
 
-static void print_list(const list_t *list, const char *before, const char *between, const char *after)
+static void print_list(const list_t *list, const char *before, const char *between,
+                       const char *after)
 {
     fputs(before, stdout);
     for (int i = 0; i < list->count; i++) {
@@ -120,11 +122,11 @@ static int no_vertex(const byre_topology_t *t, const char *a, const char *b)
 
     if (byre_topology_switches(t) > 0) {
         return byre__cmd_misuse(&byre__cmd_topology,
-                                "%s%s%s is no vertex of %s: nodes are 0 to %d, the switch is %d", a, both,
-                                b ? b : "", byre_topology_name(t), last, last + 1);
+                                "%s%s%s is no vertex of %s: nodes are 0 to %d, the switch is %d", a,
+                                both, b ? b : "", byre_topology_name(t), last, last + 1);
     }
-    return byre__cmd_misuse(&byre__cmd_topology, "%s%s%s is no node of %s: they are 0 to %d", a, both,
-                            b ? b : "", byre_topology_name(t), last);
+    return byre__cmd_misuse(&byre__cmd_topology, "%s%s%s is no node of %s: they are 0 to %d", a,
+                            both, b ? b : "", byre_topology_name(t), last);
 }
 
 /* The lists are made before anything is printed: a wrong vertex prints no half answer. */
@@ -197,9 +199,11 @@ static int make(char **words, int count, byre_topology_t **topology_out)
     int length;
 
     if (count < 1 || count > 2) {
-        return byre__cmd_misuse(&byre__cmd_topology, "a kind and a size are wanted, as in `hypercube 1024'");
+        return byre__cmd_misuse(&byre__cmd_topology,
+                                "a kind and a size are wanted, as in `hypercube 1024'");
     }
-    length = snprintf(spec, sizeof spec, count == 2 ? "%s:%s" : "%s", words[0], count == 2 ? words[1] : "");
+    length = snprintf(spec, sizeof spec, count == 2 ? "%s:%s" : "%s", words[0],
+                      count == 2 ? words[1] : "");
     if (length >= (int)sizeof spec) {
         return byre__cmd_misuse(&byre__cmd_topology, "that is too long to be a kind and a size");
     }
@@ -212,9 +216,12 @@ static int make(char **words, int count, byre_topology_t **topology_out)
 static int read_options(int argc, char **argv, request_t *request)
 {
     static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },           { "draw", no_argument, NULL, 'd' },
-        { "route", required_argument, NULL, 'r' },    { "neighbours", required_argument, NULL, 'n' },
-        { "neighbors", required_argument, NULL, 'n' }, { NULL, 0, NULL, 0 },
+        { "json", no_argument, NULL, 'j' },
+        { "draw", no_argument, NULL, 'd' },
+        { "route", required_argument, NULL, 'r' },
+        { "neighbours", required_argument, NULL, 'n' },
+        { "neighbors", required_argument, NULL, 'n' },
+        { NULL, 0, NULL, 0 },
     };
     int option;
 
@@ -267,13 +274,14 @@ const byre__cmd_t byre__cmd_topology = {
     .name = "topology",
     .synopsis = "KIND SIZE [--json] [--draw] [--route A B] [--neighbours N]",
     .summary = "the numbers of a logical interconnect: star, ring, grid, torus ...",
-    .details = "  KIND  star, ring, grid, torus, cube, hypercube or full\n"
-               "  SIZE  nodes (16, 2^10) or sides (4x8, 2x3x4); a single number for a grid, torus or\n"
-               "        cube means equal sides\n"
-               "  --json          one JSON object\n"
-               "  --draw          fail if the net is too large for a picture (a small one comes anyway)\n"
-               "  --route A B     the path of a message from A to B, dimension by dimension\n"
-               "  --neighbours N  the vertices at the other ends of N's links\n\n"
-               "examples: byre topology hypercube 1024; byre topology grid 32x32 --route 0 1023\n",
+    .details =
+        "  KIND  star, ring, grid, torus, cube, hypercube or full\n"
+        "  SIZE  nodes (16, 2^10) or sides (4x8, 2x3x4); a single number for a grid, torus or\n"
+        "        cube means equal sides\n"
+        "  --json          one JSON object\n"
+        "  --draw          fail if the net is too large for a picture (a small one comes anyway)\n"
+        "  --route A B     the path of a message from A to B, dimension by dimension\n"
+        "  --neighbours N  the vertices at the other ends of N's links\n\n"
+        "examples: byre topology hypercube 1024; byre topology grid 32x32 --route 0 1023\n",
     .run = run,
 };

@@ -239,7 +239,8 @@ int byre_topology_distance(const byre_topology_t *topology, int from, int to);
  * Source: W. J. Dally, C. L. Seitz, Deadlock-Free Message Routing in Multiprocessor Interconnection
  * Networks, IEEE Transactions on Computers, 1987.
  */
-int byre_topology_route(const byre_topology_t *topology, int from, int to, int *path_out, int capacity);
+int byre_topology_route(const byre_topology_t *topology, int from, int to, int *path_out,
+                        int capacity);
 
 /** The diameter: the number of hops between the two nodes that are farthest apart.
  *

@@ -50,7 +50,7 @@ run_byre hello >/dev/null
 expect "its exit status" 7 $?
 expect "its help" "hello --help" "$(run_byre help hello)"
 run_byre help | grep -qx '  hello' || fail "help does not list byre-hello"
-expect_fails "suggestion of an external command" 2 "Did you mean \`hello'?" helo
+expect_fails "suggestion of an external command" 2 "Did you mean \`hello'?" hallo
 unset BYRE_LIBEXEC
 
 if [ -w /dev/full ]; then

@@ -47,7 +47,8 @@ static void expect_set(const byre__cpuset_t *set, const char *text)
 START_TEST(set_text)
 {
     static const char *const good[] = { "0", "0-3", "1,3,5-7", "63-65,4095" };
-    static const char *const bad[] = { "", "a", "3-1", "1,", ",1", "1-", "4096", "99999999999", "1 2", "-1" };
+    static const char *const bad[] = { "",   "a",    "3-1",         "1,",  ",1",
+                                       "1-", "4096", "99999999999", "1 2", "-1" };
     byre__cpuset_t set, empty = { { 0 } };
     char room[8];
 
@@ -134,7 +135,8 @@ static void choose(const char *const *ranks, int count, int self, const char *ou
     for (int i = 0; i < count; i++) {
         sets[i] = set_of(ranks[i]);
     }
-    ck_assert_int_eq(byre__machine_choose_service_cpus(sets, count, self, &around, &chosen), choice);
+    ck_assert_int_eq(byre__machine_choose_service_cpus(sets, count, self, &around, &chosen),
+                     choice);
     expect_set(&chosen, cpus);
 }
 

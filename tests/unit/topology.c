@@ -173,8 +173,9 @@ static void check_net(const char *spec, int cut_too)
     check_paths(t);
     check_coordinates(t);
     if (cut_too) {
-        ck_assert_msg(byre_topology_bisection(t) == least_cut(t), "%s: bisection %ld, least cut %ld",
-                      spec, (long)byre_topology_bisection(t), (long)least_cut(t));
+        ck_assert_msg(byre_topology_bisection(t) == least_cut(t),
+                      "%s: bisection %ld, least cut %ld", spec, (long)byre_topology_bisection(t),
+                      (long)least_cut(t));
     }
     byre_topology_destroy(t);
 }
@@ -231,9 +232,9 @@ END_TEST
 /* Larger ones whose cuts are few enough to try all of them in a second. */
 START_TEST(cuts_of_larger)
 {
-    static const char *const specs[] = { "grid:3x7",   "grid:4x5",    "torus:3x7",
-                                         "torus:4x5",  "torus:2x9",   "torus:2x11",
-                                         "cube:3x3x2", "cube:2x3x3",  "cube:5x2x2" };
+    static const char *const specs[] = { "grid:3x7",   "grid:4x5",   "torus:3x7",
+                                         "torus:4x5",  "torus:2x9",  "torus:2x11",
+                                         "cube:3x3x2", "cube:2x3x3", "cube:5x2x2" };
 
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
         check_net(specs[i], 1);
@@ -243,9 +244,9 @@ END_TEST
 
 START_TEST(larger)
 {
-    static const char *const specs[] = { "star:200",    "ring:101",   "grid:9x11", "torus:7x10",
-                                         "cube:3x4x5",  "cube:5x5x5", "full:40",   "hypercube:128",
-                                         "torus:2x30" };
+    static const char *const specs[] = { "star:200",   "ring:101",      "grid:9x11",
+                                         "torus:7x10", "cube:3x4x5",    "cube:5x5x5",
+                                         "full:40",    "hypercube:128", "torus:2x30" };
 
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
         check_net(specs[i], 0);
@@ -430,8 +431,10 @@ START_TEST(fuzz)
 
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         length = used + x % 8;
-        for (uint64_t bits = x >> 8; used < length; used++, bits = bits * 6364136223846793005u + 1) {
-            text[used] = round % 2 ? alphabet[(bits >> 32) % (sizeof alphabet - 1)] : (char)(bits >> 32);
+        for (uint64_t bits = x >> 8; used < length;
+             used++, bits = bits * 6364136223846793005u + 1) {
+            text[used] =
+                round % 2 ? alphabet[(bits >> 32) % (sizeof alphabet - 1)] : (char)(bits >> 32);
         }
         text[used] = '\0';
         memset(why, '#', sizeof why);
