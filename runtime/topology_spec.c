@@ -68,7 +68,7 @@ static int read_number(reader_t *r, int *number_out)
 /* NUMBER, or NUMBER^NUMBER. */
 static int read_extent(reader_t *r, int *extent_out)
 {
-    int base, exponent, status = read_number(r, &base);
+    int base = 0, exponent = 0, status = read_number(r, &base);
     int64_t power = 1;
 
     if (status < 0 || *r->at != '^') {

@@ -256,7 +256,7 @@ static int read_options(int argc, char **argv, request_t *request)
 static int run(int argc, char **argv)
 {
     request_t request = { 0 };
-    byre_topology_t *t;
+    byre_topology_t *t = NULL;
     int status = read_options(argc, argv, &request);
 
     if (status == BYRE__CMD_OK) {
