@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Active messages inside the runtime: wire format, and what the engine calls. See am.c. */
+#ifndef BYRE__AM_CORE_H
+#define BYRE__AM_CORE_H
+
+#include "am.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What travels, followed by the inline payload. Ranks of a job are of one architecture. */
+typedef struct byre__am_wire {
+    uint16_t id;
+    uint16_t bytes;   /* inline payload */
+    uint16_t credits; /* given back with this message */
+    uint16_t flags;
+    uint32_t bulk_tag;
+    int32_t error; /* of a reply */
+    uint64_t call; /* request: answer to this; reply: answer for this */
+    uint64_t bulk_bytes;
+} byre__am_wire_t;
+
+enum {
+    BYRE__AM_FREE = 1,    /* took no credit */
+    BYRE__AM_REQUEST = 2, /* the sender waits for an answer */
+    BYRE__AM_BULK = 4     /* a bulk payload follows on its channel */
+};
+
+typedef struct byre__am_send {
+    int rank;
+    int id;
+    const void *data;
+    size_t bytes;
+    const void *bulk;
+    size_t bulk_bytes;
+    uint64_t call;
+    int error;
+    uint16_t flags;
+    byre__am_done_fn done;
+    void *arg;
+} byre__am_send_t;
+
+int byre__am_init(void);
+/* Give up the receives. After this nothing arrives. */
+void byre__am_fini(void);
+
+/* Driver only. Handle what has arrived, move what is under way. Returns how much happened. */
+int byre__am_poll(void);
+
+/* Send or queue, never block. */
+int byre__am_submit(const byre__am_send_t *send);
+/* Wait until the peer has credits; BYRE_EPEER. Not from handlers. */
+int byre__am_wait_credit(int rank);
+/* A message without payload that needs no credit: heartbeats and the like. */
+void byre__am_signal(int rank, int id);
+/* Is nothing under way to living peers? */
+bool byre__am_drained(void);
+
+/* The detector says that a peer is gone: drop what was meant for it. Driver only. */
+void byre__am_peer_gone(int rank);
+/* The detector hears of every message. */
+void byre__detector_heard(int rank);
+
+/* am_call.c */
+int byre__call_init(void);
+void byre__call_fini(void);
+void byre__call_reply(uint64_t call, int source, int error, const void *data, size_t bytes);
+
+/* barrier.c */
+int byre__barrier_init(void);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The node map, and what ranks of one node share: a page table of who sleeps, and bells.
+ *
+ * A rank that is about to sleep raises a flag in node-shared memory; whoever sends it something
+ * sees the flag and rings its bell, an eventfd that was handed over at the start. Nothing here has
+ * a name in the file system: the memory is a memfd, and both travel over abstract sockets.
+ */
+#ifndef BYRE__NODE_H
+#define BYRE__NODE_H
+
+#include "counters.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a sleeper wants to be woken for. */
+enum { BYRE__WAKE_AM = 1, BYRE__WAKE_MSG = 2 };
+
+/* One cache line per local rank. Written by its rank, read by its neighbours. */
+typedef struct byre__slot {
+    _Alignas(64) _Atomic uint32_t service; /* BYRE__WAKE_*: the service thread sleeps deeply */
+    _Atomic uint32_t waiter;               /* BYRE__WAKE_*: a waiting thread sleeps in the engine */
+    int32_t pid;
+} byre__slot_t;
+
+typedef struct byre__peer_node {
+    byre__slot_t *slot; /* of a rank on this node, else NULL */
+    int bell;           /* its eventfd, or -1 */
+    int pidfd;          /* readable when it is dead, or -1 */
+    int node;
+} byre__peer_node_t;
+
+typedef struct byre__node_map {
+    int rank, size;
+    int node, nodes;
+    int local_ranks;           /* on this node, this one included */
+    byre__peer_node_t *peers;  /* [size] */
+    char (*names)[64];         /* [nodes] */
+    int bell;                  /* own */
+    byre__slot_t *slots;       /* [local_ranks], shared */
+    byre__slot_t *mine;
+} byre__node_map_t;
+
+extern byre__node_map_t byre__nodes;
+
+int byre__node_init(int rank, int size); /* collective */
+void byre__node_fini(void);
+
+void byre__bell_ring(int fd);
+
+/* After something was sent to a rank: wake it if it sleeps. The fence orders the send before the
+ * look at the flag; the sleeper raises the flag before its last look for messages. */
+static inline void byre__wake_peer(int rank, uint32_t what)
+{
+    const byre__peer_node_t *peer = &byre__nodes.peers[rank];
+    if (peer->slot == NULL) return;
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t asleep = atomic_load_explicit(&peer->slot->service, memory_order_relaxed) |
+                      atomic_load_explicit(&peer->slot->waiter, memory_order_relaxed);
+    if (__builtin_expect((asleep & what) != 0, 0)) {
+        byre__count(bells_rung);
+        byre__bell_ring(peer->bell);
+    }
+}
+
+#endif

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receives that the engine matches, kept messages, and pop-up ports.
+ *
+ * MPI would cut a message that is longer than a posted receive. So a large receive is not posted:
+ * the engine looks for its message with a matched probe, which tells the length first. One that is
+ * too long is kept, whole, at the head of its port.
+ *
+ * Invariants
+ *  1. While a port has queued receives, every further receive on it is queued behind them, so
+ *     receives take messages in the order in which they began.
+ *  2. A message for "any" that an earlier receive from its source wants is that one's.
+ *  3. byre__port_special counts the ports with a queue, kept messages or a handler. While it is 0
+ *     a receive need not look here at all.
+ *
+ * ports.lock guards the table, the ports and `taking`; a leaf (MPI is called under it, users never).
+ */
+#include "port.h"
+
+#include "counters.h"
+#include "detector.h"
+#include "log.h"
+#include "progress.h"
+#include "service.h"
+#include "stage.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS = 256, MOST_PER_TURN = 16 };
+
+_Atomic int byre__port_special;
+
+static struct {
+    pthread_mutex_t lock;
+    struct byre__port *buckets[BUCKETS];
+    struct byre__taking *taking;
+} ports = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+struct byre__popup_msg {
+    byre__popup_job_t job;
+    struct byre__port *port;
+    byre_popup_fn fn;
+    void *arg;
+    byre_info_t info;
+    _Alignas(16) unsigned char data[];
+};
+
+static _Thread_local struct byre__port *running_port;
+
+static struct byre__port *find(int number)
+{
+    struct byre__port *port = ports.buckets[number % BUCKETS];
+    while (port != NULL && port->number != number) port = port->next;
+    return port;
+}
+
+static struct byre__port *find_or_add(int number)
+{
+    struct byre__port *port = find(number);
+    if (port != NULL) return port;
+    port = calloc(1, sizeof *port);
+    if (port == NULL) return NULL;
+    port->number = number;
+    port->queue_end = &port->queue;
+    port->kept_end = &port->kept;
+    port->next = ports.buckets[number % BUCKETS];
+    ports.buckets[number % BUCKETS] = port;
+    return port;
+}
+
+static bool is_special(const struct byre__port *port)
+{
+    return port->queue != NULL || port->kept != NULL || port->popup != NULL;
+}
+
+/* Call around every change of a port: keeps invariant 3. */
+static void count_special(bool before, const struct byre__port *port)
+{
+    bool after = is_special(port);
+    if (after != before) atomic_fetch_add(&byre__port_special, after ? 1 : -1);
+}
+
+/* ---- kept messages ---------------------------------------------------------------------------- */
+
+static void keep(int number, const struct byre__kept *what)
+{
+    struct byre__kept *kept = malloc(sizeof *kept);
+    pthread_mutex_lock(&ports.lock);
+    struct byre__port *port = kept != NULL ? find_or_add(number) : NULL;
+    BYRE__ASSERT(port != NULL); /* out of memory for 64 bytes: better than a lost message */
+    bool before = is_special(port);
+    *kept = *what;
+    kept->next = NULL;
+    *port->kept_end = kept;
+    port->kept_end = &kept->next;
+    count_special(before, port);
+    pthread_mutex_unlock(&ports.lock);
+    byre__count(msg_kept);
+}
+
+void byre__port_keep_stage(int port, int source, void *stage, size_t bytes)
+{
+    keep(port, &(struct byre__kept){.source = source, .stage = stage, .bytes = bytes});
+}
+
+void byre__port_keep_message(int port, int source, byre__tmsg_t message, size_t bytes)
+{
+    keep(port, &(struct byre__kept){.source = source, .message = message, .bytes = bytes});
+}
+
+static struct byre__kept **find_kept(struct byre__port *port, int from)
+{
+    for (struct byre__kept **at = &port->kept; *at != NULL; at = &(*at)->next)
+        if (from == BYRE_ANY || (*at)->source == from) return at;
+    return NULL;
+}
+
+static struct byre__kept *unlink_kept(struct byre__port *port, struct byre__kept **at)
+{
+    struct byre__kept *kept = *at;
+    *at = kept->next;
+    if (port->kept_end == &kept->next) port->kept_end = at;
+    return kept;
+}
+
+/* ---- matching --------------------------------------------------------------------------------- */
+
+static void end_request(byre_request_t request, int result)
+{
+    request->result = result;
+    atomic_fetch_sub(&byre__message_jobs, 1);
+    atomic_store_explicit(&request->complete, 1, memory_order_release);
+}
+
+/* A queued receive has its message: receive it, or keep it if it is too long. */
+static void give_message(struct byre__port *port, byre_request_t request, byre__tmsg_t message,
+                         const byre__tstatus_t *status)
+{
+    request->info =
+        (byre_info_t){.source = status->source, .port = port->number, .bytes = status->bytes};
+    struct byre__taking *taking = status->bytes <= request->room ? malloc(sizeof *taking) : NULL;
+    if (taking == NULL) {
+        struct byre__kept *kept = malloc(sizeof *kept);
+        BYRE__ASSERT(kept != NULL);
+        *kept = (struct byre__kept){
+            .source = status->source, .bytes = status->bytes, .message = message};
+        *port->kept_end = kept;
+        port->kept_end = &kept->next;
+        byre__count(msg_kept);
+        end_request(request, status->bytes > request->room ? BYRE_ETRUNC : BYRE_ENOMEM);
+        return;
+    }
+    taking->request = request;
+    taking->msg = NULL;
+    byre__cow_resolve(request->buf, status->bytes);
+    if (byre__transport->receive(&message, request->buf, status->bytes, &taking->treq) != BYRE_OK) {
+        free(taking);
+        end_request(request, BYRE_EMPI);
+        return;
+    }
+    if (status->bytes >= BYRE__LARGE) atomic_fetch_add(&byre__engine_unannounced, 1);
+    taking->next = ports.taking;
+    ports.taking = taking;
+}
+
+static struct byre_request *unlink_request(struct byre__port *port, struct byre_request **at)
+{
+    struct byre_request *request = *at;
+    *at = request->next;
+    if (port->queue_end == &request->next) port->queue_end = at;
+    return request;
+}
+
+/* Invariant 2: the first receive in the queue that takes messages from this source. */
+static struct byre_request **first_wanting(struct byre__port *port, int source)
+{
+    struct byre_request **at = &port->queue;
+    while ((*at)->peer != BYRE_ANY && (*at)->peer != source) at = &(*at)->next;
+    return at;
+}
+
+static bool asked_before(const struct byre__port *port, const struct byre_request *until, int from)
+{
+    for (const struct byre_request *r = port->queue; r != until; r = r->next)
+        if (r->peer == from) return true;
+    return false;
+}
+
+/* Give a kept message to the first queued receive that it fits. */
+static int match_kept(struct byre__port *port)
+{
+    int matched = 0;
+    for (struct byre_request **at = &port->queue; port->kept != NULL && *at != NULL;) {
+        struct byre__kept **kept_at = find_kept(port, (*at)->peer);
+        if (kept_at == NULL) {
+            at = &(*at)->next;
+            continue;
+        }
+        struct byre_request *request = unlink_request(port, at);
+        request->info = (byre_info_t){
+            .source = (*kept_at)->source, .port = port->number, .bytes = (*kept_at)->bytes};
+        matched++;
+        if ((*kept_at)->bytes > request->room) {
+            end_request(request, BYRE_ETRUNC);
+            continue;
+        }
+        struct byre__kept *kept = unlink_kept(port, kept_at);
+        byre__cow_resolve(request->buf, kept->bytes);
+        if (kept->stage != NULL) {
+            if (kept->bytes > 0) memcpy(request->buf, kept->stage, kept->bytes);
+            byre__stage_put_used(kept->stage, kept->bytes);
+            byre__count(msg_received);
+            end_request(request, BYRE_OK);
+        } else {
+            byre__tstatus_t status = {.source = kept->source, .bytes = kept->bytes};
+            give_message(port, request, kept->message, &status);
+        }
+        free(kept);
+    }
+    return matched;
+}
+
+static int match_queue(struct byre__port *port)
+{
+    int matched = match_kept(port);
+    byre__tmsg_t message;
+    byre__tstatus_t status;
+    for (struct byre_request **at = &port->queue; *at != NULL;) {
+        int from = (*at)->peer;
+        if (asked_before(port, *at, from) ||
+            !byre__transport->take(BYRE__CHANNEL_MSG, from, port->number, &message, &status)) {
+            at = &(*at)->next;
+            continue;
+        }
+        give_message(port, unlink_request(port, first_wanting(port, status.source)), message,
+                     &status);
+        matched++;
+        at = &port->queue;
+    }
+    return matched;
+}
+
+/* Receives from the dead end, now that nothing of theirs is left here. */
+static int end_hopeless(struct byre__port *port)
+{
+    int ended = 0;
+    bool news = byre__failure_news();
+    for (struct byre_request **at = &port->queue; *at != NULL;) {
+        int from = (*at)->peer;
+        if (from == BYRE_ANY ? !news : !byre__peer_absent(from)) {
+            at = &(*at)->next;
+            continue;
+        }
+        struct byre_request *request = unlink_request(port, at);
+        request->info = (byre_info_t){
+            .source = from == BYRE_ANY ? byre__failure_latest() : from, .port = port->number};
+        end_request(request, BYRE_EPEER);
+        ended++;
+    }
+    return ended;
+}
+
+static void run_popup(byre__popup_job_t *job)
+{
+    struct byre__popup_msg *msg = (struct byre__popup_msg *)job;
+    struct byre__port *port = msg->port;
+    running_port = port;
+    byre__count(popups);
+    msg->fn(msg->data, &msg->info, msg->arg);
+    running_port = NULL;
+    free(msg);
+    pthread_mutex_lock(&ports.lock);
+    bool last = --port->running == 0 && port->popup_ending;
+    pthread_mutex_unlock(&ports.lock);
+    if (last) byre__progress_kick();
+}
+
+static struct byre__popup_msg *new_popup_msg(struct byre__port *port, int source, size_t bytes)
+{
+    struct byre__popup_msg *msg = malloc(sizeof *msg + bytes);
+    if (msg == NULL) return NULL;
+    msg->job.run = run_popup;
+    msg->port = port;
+    msg->fn = port->popup;
+    msg->arg = port->popup_arg;
+    msg->info = (byre_info_t){.source = source, .port = port->number, .bytes = bytes};
+    port->running++;
+    return msg;
+}
+
+/* Take a message for a pop-up handler. The probe tells the length, so that memory is there before
+ * the message is taken. */
+static bool take_for_popup(struct byre__port *port)
+{
+    byre__tstatus_t status;
+    byre__tmsg_t message;
+    if (!byre__transport->probe(BYRE__CHANNEL_MSG, BYRE_ANY, port->number, &status)) return false;
+    struct byre__taking *taking = malloc(sizeof *taking);
+    struct byre__popup_msg *msg =
+        taking != NULL ? new_popup_msg(port, status.source, status.bytes) : NULL;
+    if (msg == NULL ||
+        !byre__transport->take(BYRE__CHANNEL_MSG, status.source, port->number, &message, &status))
+        goto undo;
+    taking->request = NULL;
+    taking->msg = msg;
+    if (byre__transport->receive(&message, msg->data, status.bytes, &taking->treq) != BYRE_OK)
+        goto undo;
+    if (status.bytes >= BYRE__LARGE) atomic_fetch_add(&byre__engine_unannounced, 1);
+    taking->next = ports.taking;
+    ports.taking = taking;
+    return true;
+undo:
+    if (msg != NULL) port->running--;
+    free(msg);
+    free(taking);
+    return false;
+}
+
+static bool popup_kept(struct byre__port *port)
+{
+    if (port->kept == NULL || port->kept->stage == NULL) return false;
+    struct byre__kept *kept = port->kept;
+    struct byre__popup_msg *msg = new_popup_msg(port, kept->source, kept->bytes);
+    if (msg == NULL) return false;
+    (void)unlink_kept(port, &port->kept);
+    memcpy(msg->data, kept->stage, kept->bytes);
+    byre__stage_put_used(kept->stage, kept->bytes);
+    free(kept);
+    byre__popup_submit(&msg->job);
+    return true;
+}
+
+static int match_popup(struct byre__port *port)
+{
+    int matched = 0;
+    while (matched < MOST_PER_TURN && popup_kept(port)) matched++;
+    while (matched < MOST_PER_TURN && take_for_popup(port)) matched++;
+    return matched;
+}
+
+static int poll_taking(void)
+{
+    int count = 0;
+    byre__tstatus_t status;
+    for (struct byre__taking **at = &ports.taking; *at != NULL;) {
+        struct byre__taking *taking = *at;
+        int source = taking->request != NULL ? taking->request->info.source
+                                             : taking->msg->info.source;
+        size_t bytes =
+            taking->request != NULL ? taking->request->info.bytes : taking->msg->info.bytes;
+        bool there = byre__transport->test(&taking->treq, &status);
+        if (!there && !byre__peer_absent(source)) {
+            at = &taking->next;
+            continue;
+        }
+        *at = taking->next;
+        if (bytes >= BYRE__LARGE) {
+            atomic_fetch_sub(&byre__engine_unannounced, 1);
+            byre__wake_peer(source, BYRE__WAKE_MSG); /* its send is complete */
+        }
+        if (there) byre__count(msg_received);
+        if (taking->request != NULL) {
+            end_request(taking->request, there ? status.error : BYRE_EPEER);
+        } else if (there) {
+            byre__popup_submit(&taking->msg->job);
+        } else {
+            taking->msg->port->running--; /* its sender died: MPI may still hold the memory */
+        }
+        free(taking);
+        count++;
+    }
+    return count;
+}
+
+int byre__port_poll(void)
+{
+    int happened = 0;
+    bool absent = atomic_load(&byre__absent) > 0;
+    pthread_mutex_lock(&ports.lock);
+    for (int b = 0; b < BUCKETS; b++) {
+        for (struct byre__port *port = ports.buckets[b]; port != NULL; port = port->next) {
+            bool before = is_special(port);
+            if (port->queue != NULL) happened += match_queue(port);
+            if (absent && port->queue != NULL) happened += end_hopeless(port);
+            if (port->popup != NULL) happened += match_popup(port);
+            count_special(before, port);
+        }
+    }
+    happened += poll_taking();
+    pthread_mutex_unlock(&ports.lock);
+    return happened;
+}
+
+/* ---- for receives ------------------------------------------------------------------------------ */
+
+int byre__port_enqueue(byre_request_t request)
+{
+    pthread_mutex_lock(&ports.lock);
+    struct byre__port *port = find_or_add(request->port);
+    int error = port == NULL ? BYRE_ENOMEM : port->popup != NULL ? BYRE_EBUSY : BYRE_OK;
+    if (error == BYRE_OK) {
+        bool before = is_special(port);
+        request->next = NULL;
+        *port->queue_end = request;
+        port->queue_end = &request->next;
+        atomic_fetch_add(&byre__message_jobs, 1);
+        (void)match_queue(port);
+        count_special(before, port);
+    }
+    pthread_mutex_unlock(&ports.lock);
+    if (error == BYRE_OK && atomic_load(&request->complete) == 0) byre__service_rouse();
+    return error;
+}
+
+int byre__port_state(int number, int from, byre_info_t *info_out, bool *queued_out)
+{
+    pthread_mutex_lock(&ports.lock);
+    struct byre__port *port = find(number);
+    int found = BYRE_EAGAIN;
+    *queued_out = port != NULL && port->queue != NULL;
+    if (port != NULL && port->popup != NULL) {
+        found = BYRE_EBUSY;
+    } else if (port != NULL) {
+        struct byre__kept **at = find_kept(port, from);
+        if (at != NULL) {
+            *info_out = (byre_info_t){
+                .source = (*at)->source, .port = number, .bytes = (*at)->bytes};
+            found = BYRE_OK;
+        }
+    }
+    pthread_mutex_unlock(&ports.lock);
+    return found;
+}
+
+bool byre__port_cancel(byre_request_t request)
+{
+    bool found = false;
+    pthread_mutex_lock(&ports.lock);
+    struct byre__port *port = find(request->port);
+    for (struct byre_request **at = port == NULL ? NULL : &port->queue;
+         at != NULL && *at != NULL && !found; at = &(*at)->next) {
+        if (*at != request) continue;
+        bool before = is_special(port);
+        (void)unlink_request(port, at);
+        count_special(before, port);
+        end_request(request, BYRE_ECANCELED);
+        found = true;
+        break;
+    }
+    pthread_mutex_unlock(&ports.lock);
+    return found;
+}
+
+/* ---- pop-up ports ------------------------------------------------------------------------------ */
+
+static int install(struct byre__port *port, byre_popup_fn fn, void *arg)
+{
+    if (port == NULL) return BYRE_ENOMEM;
+    if (port->popup != NULL || port->popup_ending) return BYRE_EEXIST;
+    if (port->queue != NULL) return BYRE_EBUSY;
+    bool before = is_special(port);
+    port->popup = fn;
+    port->popup_arg = arg;
+    count_special(before, port);
+    atomic_fetch_add(&byre__message_jobs, 1);
+    return BYRE_OK;
+}
+
+static bool none_running(void *arg)
+{
+    struct byre__port *port = arg;
+    pthread_mutex_lock(&ports.lock);
+    bool none = port->running == 0;
+    pthread_mutex_unlock(&ports.lock);
+    return none;
+}
+
+static int remove_popup(struct byre__port *port)
+{
+    if (port == NULL || port->popup == NULL) return BYRE_ENOTFOUND;
+    if (running_port == port) return BYRE_ECONTEXT;
+    bool before = is_special(port);
+    port->popup = NULL;
+    port->popup_ending = true;
+    count_special(before, port);
+    atomic_fetch_sub(&byre__message_jobs, 1);
+    return BYRE_OK;
+}
+
+int byre_port_popup(int number, byre_popup_fn fn, void *arg)
+{
+    if (!byre_initialized()) return BYRE_ESTATE;
+    if (byre__check_port(number) != BYRE_OK) return BYRE_EPORT;
+    if (fn == NULL && byre__in_handler()) return BYRE_ECONTEXT;
+    pthread_mutex_lock(&ports.lock);
+    struct byre__port *port = fn != NULL ? find_or_add(number) : find(number);
+    int error = fn != NULL ? install(port, fn, arg) : remove_popup(port);
+    pthread_mutex_unlock(&ports.lock);
+    if (error != BYRE_OK) return error;
+    if (fn != NULL) {
+        byre__service_rouse();
+        return BYRE_OK;
+    }
+    (void)byre__wait_moving(none_running, port);
+    pthread_mutex_lock(&ports.lock);
+    port->popup_ending = false;
+    pthread_mutex_unlock(&ports.lock);
+    return BYRE_OK;
+}
+
+void byre__port_fini(void)
+{
+    for (int b = 0; b < BUCKETS; b++) {
+        while (ports.buckets[b] != NULL) {
+            struct byre__port *port = ports.buckets[b];
+            ports.buckets[b] = port->next;
+            while (port->kept != NULL) {
+                struct byre__kept *kept = port->kept;
+                port->kept = kept->next;
+                if (kept->stage != NULL) byre__stage_put(kept->stage);
+                free(kept);
+            }
+            free(port);
+        }
+    }
+    while (ports.taking != NULL) {
+        struct byre__taking *taking = ports.taking;
+        ports.taking = taking->next;
+        free(taking);
+    }
+    atomic_store(&byre__port_special, 0);
+    atomic_store(&byre__message_jobs, 0);
+}

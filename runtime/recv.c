@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receiving. Three ways, and why:
+ *
+ *   staged   small buffers: a posted receive that is tested, the cheapest that MPI has; it lands in a
+ *            stage (stage.h) and is copied
+ *   probed   large buffers, blocking: a matched probe in a loop, then straight into the buffer;
+ *            for 4 KiB and more as fast as a posted receive
+ *   queued   large nonblocking receives, and any receive on a port with something special about it:
+ *            the engine matches them (port.c)
+ *
+ * None of them ever lets MPI cut a message.
+ */
+#include "counters.h"
+#include "detector.h"
+#include "log.h"
+#include "message.h"
+#include "port.h"
+#include "progress.h"
+#include "stage.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { FAST_LOOKS = 200 };
+
+static int check(int port, int from, const void *buf, size_t bytes)
+{
+    if (__builtin_expect(!byre_initialized(), 0)) return BYRE_ESTATE;
+    if (byre__check_port(port) != BYRE_OK) return BYRE_EPORT;
+    if (__builtin_expect(from < BYRE_ANY || from >= byre__nodes.size, 0)) return BYRE_ERANK;
+    if (__builtin_expect(buf == NULL && bytes > 0, 0)) return BYRE_EINVAL;
+    return BYRE_OK;
+}
+
+static bool is_special(void)
+{
+    return __builtin_expect(
+        atomic_load_explicit(&byre__port_special, memory_order_acquire) != 0, 0);
+}
+
+/* A dead source, or with BYRE_ANY an unacknowledged failure: which rank? -1 none. */
+static int hopeless(int from)
+{
+    if (from == BYRE_ANY) return byre__failure_news() ? byre__failure_latest() : -1;
+    return byre__peer_absent(from) ? from : -1;
+}
+
+/* ---- staged ------------------------------------------------------------------------------------ */
+
+int byre__staged_finish(byre_request_t request, const byre__tstatus_t *status)
+{
+    int result = status->error;
+    void *stage = request->stage;
+    request->stage = NULL;
+    if (__builtin_expect(result != BYRE_OK, 0)) {
+        if (result == BYRE_ETRUNC)
+            byre__error("a message of more than 2 GiB from rank %d came to a buffer of %zu bytes: "
+                        "what is beyond 2 GiB is lost",
+                        status->source, request->room);
+        byre__stage_put(stage);
+        return result;
+    }
+    request->info.source = status->source;
+    request->info.bytes = status->bytes;
+    if (__builtin_expect(status->bytes > request->room, 0)) {
+        byre__port_keep_stage(request->port, status->source, stage, status->bytes);
+        return BYRE_ETRUNC;
+    }
+    if (status->bytes > 0) memcpy(request->buf, stage, status->bytes);
+    byre__count(msg_received);
+    byre__stage_put(stage);
+    return BYRE_OK;
+}
+
+static int begin_staged(byre_request_t request)
+{
+    request->kind = BYRE__REQUEST_STAGED;
+    request->stage = byre__stage_get();
+    if (__builtin_expect(request->stage == NULL, 0)) return BYRE_ENOMEM;
+    int error = byre__transport->irecv(BYRE__CHANNEL_MSG, request->peer, request->port,
+                                       request->stage, BYRE__STAGE_BYTES, &request->treq);
+    if (__builtin_expect(error != BYRE_OK, 0)) byre__stage_put(request->stage);
+    return error;
+}
+
+static bool request_done(void *arg)
+{
+    return byre__request_done(arg);
+}
+
+static int recv_staged(byre_request_t request, byre_info_t *info_out)
+{
+    int error = begin_staged(request);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    byre__engine_attention();
+    int looks = byre__cores_short ? 2 : FAST_LOOKS;
+    while (!byre__request_done(request)) {
+        if (--looks > 0) continue;
+        (void)byre__wait_until(request_done, request, 0);
+        break;
+    }
+    if (info_out != NULL) *info_out = request->info;
+    return request->result;
+}
+
+/* ---- probed ------------------------------------------------------------------------------------ */
+
+struct probing {
+    int port, from, dead;
+    bool found, received;
+    byre__tmsg_t message;
+    byre__treq_t treq;
+    byre__tstatus_t status;
+};
+
+static bool found_or_hopeless(void *arg)
+{
+    struct probing *probing = arg;
+    if (!probing->found) {
+        probing->found = byre__transport->take(BYRE__CHANNEL_MSG, probing->from, probing->port,
+                                               &probing->message, &probing->status);
+        if (!probing->found) probing->dead = hopeless(probing->from);
+    }
+    return probing->found || probing->dead >= 0;
+}
+
+static bool received_or_dead(void *arg)
+{
+    struct probing *probing = arg;
+    if (!probing->received) probing->received = byre__transport->test(&probing->treq, NULL);
+    return probing->received || byre__peer_absent(probing->status.source);
+}
+
+static int finish_probed(struct probing *probing, void *buf, size_t bytes)
+{
+    int source = probing->status.source;
+    size_t length = probing->status.bytes;
+    if (length > bytes) {
+        byre__port_keep_message(probing->port, source, probing->message, length);
+        return BYRE_ETRUNC;
+    }
+    byre__cow_resolve(buf, length);
+    int error = byre__transport->receive(&probing->message, buf, length, &probing->treq);
+    if (error != BYRE_OK) return error;
+    if (!received_or_dead(probing)) (void)byre__wait_moving(received_or_dead, probing);
+    if (!probing->received) return BYRE_EPEER;
+    byre__count(msg_received);
+    if (length >= BYRE__LARGE) byre__wake_peer(source, BYRE__WAKE_MSG); /* its send is complete */
+    return BYRE_OK;
+}
+
+static int recv_probed(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
+{
+    struct probing probing = {.port = port, .from = from, .dead = -1};
+    byre__engine_attention();
+    int looks = byre__cores_short ? 2 : FAST_LOOKS;
+    while (!found_or_hopeless(&probing)) {
+        if (--looks > 0) continue;
+        (void)byre__wait_until(found_or_hopeless, &probing, 0);
+        break;
+    }
+    byre_info_t info = {.source = probing.dead, .port = port};
+    int result = BYRE_EPEER;
+    if (probing.found) {
+        info.source = probing.status.source;
+        info.bytes = probing.status.bytes;
+        result = finish_probed(&probing, buf, bytes);
+    }
+    if (info_out != NULL) *info_out = info;
+    return result;
+}
+
+/* ---- queued ------------------------------------------------------------------------------------ */
+
+static void fill(byre_request_t request, int port, int from, void *buf, size_t bytes)
+{
+    request->is_send = false;
+    request->handed_out = true;
+    request->peer = from;
+    request->port = port;
+    request->buf = buf;
+    request->room = bytes;
+    request->info = (byre_info_t){.source = from, .port = port};
+}
+
+static int recv_queued(byre_request_t request, byre_info_t *info_out)
+{
+    request->kind = BYRE__REQUEST_ENGINE;
+    atomic_store(&request->complete, 0);
+    int error = byre__port_enqueue(request);
+    if (error != BYRE_OK) return error;
+    (void)byre__wait_until(request_done, request, 0);
+    if (info_out != NULL) *info_out = request->info;
+    return request->result;
+}
+
+/* ---- the public face ----------------------------------------------------------------------------- */
+
+int byre_recv(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
+{
+    int error = check(port, from, buf, bytes);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (__builtin_expect(byre__in_handler(), 0)) return BYRE_ECONTEXT;
+    bool special = is_special();
+    if (bytes >= BYRE__LARGE && !special) return recv_probed(port, from, buf, bytes, info_out);
+    struct byre_request request;
+    atomic_init(&request.complete, 0);
+    fill(&request, port, from, buf, bytes);
+    byre__cow_resolve(buf, bytes);
+    return special ? recv_queued(&request, info_out) : recv_staged(&request, info_out);
+}
+
+int byre_irecv(int port, int from, void *buf, size_t bytes, byre_request_t *req_out)
+{
+    int error = check(port, from, buf, bytes);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (__builtin_expect(req_out == NULL, 0)) return BYRE_EINVAL;
+    byre_request_t request = byre__request_get();
+    if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
+    fill(request, port, from, buf, bytes);
+    if (bytes < BYRE__LARGE && !is_special()) {
+        byre__cow_resolve(buf, bytes);
+        error = begin_staged(request);
+    } else {
+        request->kind = BYRE__REQUEST_ENGINE;
+        error = byre__port_enqueue(request);
+    }
+    if (__builtin_expect(error != BYRE_OK, 0)) {
+        byre__request_put(request);
+        return error;
+    }
+    *req_out = request;
+    return BYRE_OK;
+}
+
+/* One turn of the engine, so that a program that only polls makes progress. */
+static void help_engine(void)
+{
+    byre__engine_attention();
+    if (byre__in_handler() || !byre__drive_try()) return;
+    (void)byre__engine_poll();
+    byre__drive_end();
+}
+
+int byre_poll(int port, int from, byre_info_t *info_out)
+{
+    byre_info_t none;
+    bool queued = false;
+    int error = check(port, from, NULL, 0);
+    if (error != BYRE_OK) return error;
+    if (info_out == NULL) info_out = &none;
+    help_engine();
+    if (is_special()) {
+        error = byre__port_state(port, from, info_out, &queued);
+        if (error != BYRE_EAGAIN) return error;
+    }
+    byre__tstatus_t status;
+    if (!queued && byre__transport->probe(BYRE__CHANNEL_MSG, from, port, &status)) {
+        *info_out = (byre_info_t){.source = status.source, .port = port, .bytes = status.bytes};
+        return BYRE_OK;
+    }
+    int dead = hopeless(from);
+    if (dead < 0) return BYRE_EAGAIN;
+    *info_out = (byre_info_t){.source = dead, .port = port};
+    return BYRE_EPEER;
+}
+
+/* The length is known from a poll; another thread may take that message first, so the receive may
+ * find a longer one: then it is kept, and we start over. */
+int byre_get_message(int port, int from, void **buf_out, byre_info_t *info_out)
+{
+    byre_info_t info;
+    if (buf_out == NULL) return BYRE_EINVAL;
+    if (byre__in_handler()) return BYRE_ECONTEXT;
+    for (;;) {
+        int error = byre_poll(port, from, &info);
+        if (error != BYRE_OK) {
+            if (info_out != NULL && error == BYRE_EPEER) *info_out = info;
+            return error;
+        }
+        void *buf = malloc(info.bytes > 0 ? info.bytes : 1);
+        if (buf == NULL) return BYRE_ENOMEM;
+        struct probing probing = {.port = port, .from = from, .dead = -1};
+        if (is_special()) {
+            error = byre_recv(port, from, buf, info.bytes, &info);
+        } else if (found_or_hopeless(&probing) && probing.found) {
+            info.source = probing.status.source;
+            size_t room = info.bytes;
+            info.bytes = probing.status.bytes;
+            error = finish_probed(&probing, buf, room);
+        } else {
+            error = BYRE_EAGAIN;
+        }
+        if (error == BYRE_OK) {
+            *buf_out = buf;
+            if (info_out != NULL) *info_out = info;
+            return BYRE_OK;
+        }
+        free(buf);
+        if (error != BYRE_ETRUNC) return error;
+    }
+}

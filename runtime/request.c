@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests: recycled through a list of each thread, so that a nonblocking call costs no malloc;
+ * and the calls that wait for them.
+ */
+#include "message.h"
+
+#include "detector.h"
+#include "progress.h"
+#include "stage.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { CACHE = 256, FAST_LOOKS = 100 };
+
+static struct {
+    pthread_mutex_t lock;
+    struct byre_request *free;
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local struct {
+    struct byre_request *free;
+    int count;
+} own __attribute__((tls_model("initial-exec")));
+
+static pthread_key_t at_exit;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void release(byre_request_t request)
+{
+    pthread_mutex_lock(&shared.lock);
+    request->next = shared.free;
+    shared.free = request;
+    pthread_mutex_unlock(&shared.lock);
+}
+
+static void release_own(void *unused)
+{
+    (void)unused;
+    while (own.free != NULL) {
+        struct byre_request *next = own.free->next;
+        release(own.free);
+        own.free = next;
+    }
+    own.count = 0;
+}
+
+static void make_key(void)
+{
+    (void)pthread_key_create(&at_exit, release_own);
+}
+
+static byre_request_t get_slowly(void)
+{
+    pthread_once(&once, make_key);
+    (void)pthread_setspecific(at_exit, &own); /* so that this thread's requests outlive it */
+    pthread_mutex_lock(&shared.lock);
+    byre_request_t request = shared.free;
+    if (request != NULL) shared.free = request->next;
+    pthread_mutex_unlock(&shared.lock);
+    return request != NULL ? request : malloc(sizeof *request);
+}
+
+byre_request_t byre__request_get(void)
+{
+    byre_request_t request = own.free;
+    if (__builtin_expect(request != NULL, 1)) {
+        own.free = request->next;
+        own.count--;
+    } else if ((request = get_slowly()) == NULL) {
+        return NULL;
+    }
+    atomic_store_explicit(&request->complete, 0, memory_order_relaxed);
+    request->result = BYRE_OK;
+    request->stage = NULL;
+    request->cow = NULL;
+    request->copy = NULL;
+    request->notice.kind = BYRE_NOTICE_NONE;
+    return request;
+}
+
+void byre__request_put(byre_request_t request)
+{
+    if (__builtin_expect(own.count >= CACHE, 0)) {
+        release(request);
+        return;
+    }
+    request->next = own.free;
+    own.free = request;
+    own.count++;
+}
+
+void byre__message_fini(void)
+{
+    release_own(NULL);
+    while (shared.free != NULL) {
+        struct byre_request *next = shared.free->next;
+        free(shared.free);
+        shared.free = next;
+    }
+    byre__stage_fini();
+}
+
+int byre__message_poll(void)
+{
+    return byre__send_poll() + byre__port_poll();
+}
+
+/* ---- looking -------------------------------------------------------------------------------- */
+
+static void finish(byre_request_t request, int result)
+{
+    request->result = result;
+    atomic_store_explicit(&request->complete, 1, memory_order_release);
+}
+
+static bool look_at_send(byre_request_t request)
+{
+    if (byre__transport->test(&request->treq, NULL))
+        finish(request, BYRE_OK);
+    else if (byre__peer_absent(request->peer))
+        finish(request, BYRE_EPEER);
+    else
+        return false;
+    return true;
+}
+
+static bool look_at_staged(byre_request_t request)
+{
+    byre__tstatus_t status;
+    if (__builtin_expect(byre__transport->test(&request->treq, &status), 1)) {
+        finish(request, byre__staged_finish(request, &status));
+        return true;
+    }
+    bool dead = request->peer == BYRE_ANY ? byre__failure_news() : byre__peer_absent(request->peer);
+    if (!dead) return false;
+    byre__transport->cancel(&request->treq);
+    if (!byre__transport->test(&request->treq, &status)) return false;
+    int result = byre__staged_finish(request, &status);
+    if (result == BYRE_ECANCELED) {
+        result = BYRE_EPEER;
+        request->info.source = request->peer == BYRE_ANY ? byre__failure_latest() : request->peer;
+    }
+    finish(request, result);
+    return true;
+}
+
+bool byre__request_done(byre_request_t request)
+{
+    if (atomic_load_explicit(&request->complete, memory_order_acquire) != 0) return true;
+    switch (request->kind) {
+    case BYRE__REQUEST_SEND: return look_at_send(request);
+    case BYRE__REQUEST_STAGED: return look_at_staged(request);
+    case BYRE__REQUEST_ENGINE: break;
+    }
+    return false;
+}
+
+static bool request_done(void *arg)
+{
+    return byre__request_done(arg);
+}
+
+static void wait_done(byre_request_t request)
+{
+    if (byre__request_done(request)) return;
+    byre__engine_attention();
+    if (request->kind != BYRE__REQUEST_ENGINE)
+        for (int looks = byre__cores_short ? 2 : FAST_LOOKS; looks > 0; looks--)
+            if (byre__request_done(request)) return;
+    bool large_send = request->kind == BYRE__REQUEST_SEND;
+    if (large_send) atomic_fetch_add(&byre__engine_unannounced, 1);
+    (void)byre__wait_until(request_done, request, 0);
+    if (large_send) atomic_fetch_sub(&byre__engine_unannounced, 1);
+}
+
+/* It is complete: hand over what it came to, and recycle it. */
+static int collect(byre_request_t *req, byre_info_t *info_out)
+{
+    byre_request_t request = *req;
+    int result = request->result;
+    if (info_out != NULL && !request->is_send) *info_out = request->info;
+    byre__request_put(request);
+    *req = BYRE_REQUEST_NULL;
+    return result;
+}
+
+static int check(void)
+{
+    if (__builtin_expect(!byre_initialized(), 0)) return BYRE_ESTATE;
+    return __builtin_expect(byre__in_handler(), 0) ? BYRE_ECONTEXT : BYRE_OK;
+}
+
+/* One turn of the engine for those who only test: a program may live by testing alone. */
+static void help_engine(void)
+{
+    byre__engine_attention();
+    if (!byre__drive_try()) return;
+    (void)byre__engine_poll();
+    byre__drive_end();
+}
+
+/* ---- the public face -------------------------------------------------------------------------- */
+
+int byre_wait(byre_request_t *req, byre_info_t *info_out)
+{
+    int error = check();
+    if (error != BYRE_OK) return error;
+    if (req == NULL || *req == BYRE_REQUEST_NULL) return BYRE_OK;
+    wait_done(*req);
+    return collect(req, info_out);
+}
+
+int byre_test(byre_request_t *req, byre_info_t *info_out)
+{
+    if (!byre_initialized()) return BYRE_ESTATE;
+    if (req == NULL || *req == BYRE_REQUEST_NULL) return BYRE_OK;
+    if (!byre__request_done(*req)) {
+        if (!byre__in_handler()) help_engine();
+        if (!byre__request_done(*req)) return BYRE_EAGAIN;
+    }
+    return collect(req, info_out);
+}
+
+int byre_wait_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *infos_out)
+{
+    int first = check();
+    if (first != BYRE_OK) return first;
+    if (reqs == NULL && n > 0) return BYRE_EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        int error = BYRE_OK;
+        if (reqs[i] != BYRE_REQUEST_NULL) {
+            wait_done(reqs[i]);
+            error = collect(&reqs[i], infos_out != NULL ? &infos_out[i] : NULL);
+        }
+        if (errors_out != NULL) errors_out[i] = error;
+        if (first == BYRE_OK) first = error;
+    }
+    return first;
+}
+
+int byre_test_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *infos_out)
+{
+    if (!byre_initialized()) return BYRE_ESTATE;
+    if (reqs == NULL && n > 0) return BYRE_EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        if (reqs[i] == BYRE_REQUEST_NULL || byre__request_done(reqs[i])) continue;
+        if (!byre__in_handler()) help_engine();
+        return BYRE_EAGAIN;
+    }
+    int first = BYRE_OK;
+    for (size_t i = 0; i < n; i++) {
+        int error = BYRE_OK;
+        if (reqs[i] != BYRE_REQUEST_NULL)
+            error = collect(&reqs[i], infos_out != NULL ? &infos_out[i] : NULL);
+        if (errors_out != NULL) errors_out[i] = error;
+        if (first == BYRE_OK) first = error;
+    }
+    return first;
+}
+
+struct any {
+    size_t n, index;
+    byre_request_t *reqs;
+};
+
+static bool any_done(void *arg)
+{
+    struct any *any = arg;
+    for (size_t i = 0; i < any->n; i++) {
+        if (any->reqs[i] == BYRE_REQUEST_NULL || !byre__request_done(any->reqs[i])) continue;
+        any->index = i;
+        return true;
+    }
+    return false;
+}
+
+static bool all_null(size_t n, const byre_request_t *reqs)
+{
+    for (size_t i = 0; i < n; i++)
+        if (reqs[i] != BYRE_REQUEST_NULL) return false;
+    return true;
+}
+
+int byre_wait_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t *info_out)
+{
+    int error = check();
+    if (error != BYRE_OK) return error;
+    if (reqs == NULL || all_null(n, reqs)) return BYRE_EINVAL;
+    struct any any = {.n = n, .reqs = reqs};
+    atomic_fetch_add(&byre__engine_unannounced, 1); /* there may be large sends among them */
+    (void)byre__wait_until(any_done, &any, 0);
+    atomic_fetch_sub(&byre__engine_unannounced, 1);
+    if (index_out != NULL) *index_out = any.index;
+    return collect(&reqs[any.index], info_out);
+}
+
+int byre_test_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t *info_out)
+{
+    if (!byre_initialized()) return BYRE_ESTATE;
+    if (reqs == NULL || all_null(n, reqs)) return BYRE_EINVAL;
+    struct any any = {.n = n, .reqs = reqs};
+    if (!any_done(&any)) {
+        if (!byre__in_handler()) help_engine();
+        if (!any_done(&any)) return BYRE_EAGAIN;
+    }
+    if (index_out != NULL) *index_out = any.index;
+    return collect(&reqs[any.index], info_out);
+}
+
+int byre_cancel(byre_request_t *req)
+{
+    if (!byre_initialized()) return BYRE_ESTATE;
+    if (req == NULL || *req == BYRE_REQUEST_NULL || (*req)->is_send) return BYRE_EINVAL;
+    byre_request_t request = *req;
+    if (byre__request_done(request)) return BYRE_OK;
+    if (request->kind == BYRE__REQUEST_STAGED)
+        byre__transport->cancel(&request->treq);
+    else
+        (void)byre__port_cancel(request);
+    return BYRE_OK;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sending. A message is one MPI message on Byre's message channel with the port as its tag. A
+ * blocking send is a nonblocking one that is tested: MPI_Send would never return from a dead peer.
+ *
+ * Sends that nobody need wait for (with a notice, copied, copy-on-write) belong to the engine: it
+ * tests them, gives the notice and cleans up. Of a dead peer's messages MPI may still read the
+ * buffer, so copies and snapshots of them are left behind.
+ */
+#include "message.h"
+
+#include "counters.h"
+#include "detector.h"
+#include "log.h"
+#include "progress.h"
+#include "service.h"
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FAST_LOOKS = 200 };
+
+_Atomic int byre__message_jobs;
+
+/* Sends that belong to the engine. `added` is pushed to by any thread, `list` is the driver's. */
+static struct {
+    struct byre_request *_Atomic added;
+    struct byre_request *list;
+    _Atomic int count;
+} adopted;
+
+static int check(byre_addr_t to, const void *buf, size_t bytes)
+{
+    if (__builtin_expect(!byre_initialized(), 0)) return BYRE_ESTATE;
+    if (__builtin_expect(to.rank < 0 || to.rank >= byre__nodes.size, 0)) return BYRE_ERANK;
+    if (byre__check_port(to.port) != BYRE_OK) return BYRE_EPORT;
+    if (__builtin_expect(buf == NULL && bytes > 0, 0)) return BYRE_EINVAL;
+    if (byre__peer_absent(to.rank)) return BYRE_EPEER;
+    return BYRE_OK;
+}
+
+/* ---- blocking ------------------------------------------------------------------------------- */
+
+struct sending {
+    byre__treq_t treq;
+    int rank;
+    bool sent;
+};
+
+static bool sent_or_gone(void *arg)
+{
+    struct sending *sending = arg;
+    if (!sending->sent) sending->sent = byre__transport->test(&sending->treq, NULL);
+    return sending->sent || byre__peer_absent(sending->rank);
+}
+
+static int wait_sent(struct sending *sending)
+{
+    byre__engine_attention();
+    for (int looks = byre__cores_short ? 2 : FAST_LOOKS; looks > 0; looks--)
+        if (sent_or_gone(sending)) return sending->sent ? BYRE_OK : BYRE_EPEER;
+    atomic_fetch_add(&byre__engine_unannounced, 1);
+    (void)byre__wait_until(sent_or_gone, sending, 0);
+    atomic_fetch_sub(&byre__engine_unannounced, 1);
+    return sending->sent ? BYRE_OK : BYRE_EPEER;
+}
+
+static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool sync)
+{
+    int error = check(to, buf, bytes);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (__builtin_expect(byre__in_handler(), 0)) return BYRE_ECONTEXT;
+    struct sending sending = {.rank = to.rank};
+    byre__cow_resolve(buf, bytes);
+    error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, sync,
+                                   &sending.treq);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    byre__count(msg_sent);
+    byre__wake_peer(to.rank, BYRE__WAKE_MSG);
+    if (__builtin_expect(byre__transport->test(&sending.treq, NULL), 1)) return BYRE_OK;
+    return wait_sent(&sending);
+}
+
+int byre_send(byre_addr_t to, const void *buf, size_t bytes)
+{
+    return send_blocking(to, buf, bytes, false);
+}
+
+int byre_send_sync(byre_addr_t to, const void *buf, size_t bytes)
+{
+    return send_blocking(to, buf, bytes, true);
+}
+
+/* ---- nonblocking ---------------------------------------------------------------------------- */
+
+static int start(byre_request_t request, byre_addr_t to, const void *buf, size_t bytes)
+{
+    request->peer = to.rank;
+    request->port = to.port;
+    request->bytes = bytes;
+    request->is_send = true;
+    int error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, false,
+                                       &request->treq);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    byre__count(msg_sent);
+    byre__wake_peer(to.rank, BYRE__WAKE_MSG);
+    return BYRE_OK;
+}
+
+static bool notice_makes_sense(const byre_notice_t *notice, byre_request_t *req_out)
+{
+    if (notice == NULL || notice->kind == BYRE_NOTICE_NONE) return req_out != NULL;
+    switch (notice->kind) {
+    case BYRE_NOTICE_CALLBACK: return notice->callback != NULL;
+    case BYRE_NOTICE_SIGNAL: return notice->signal > 0 && notice->signal <= SIGRTMAX;
+    case BYRE_NOTICE_EVENTFD: return notice->eventfd >= 0;
+    default: return false;
+    }
+}
+
+/* The engine completes it, or it is complete already. */
+static void hand_to_engine(byre_request_t request)
+{
+    request->kind = BYRE__REQUEST_ENGINE;
+    if (byre__transport->test(&request->treq, NULL))
+        byre__request_complete(request, BYRE_OK);
+    else
+        byre__send_adopt(request);
+}
+
+int byre_isend(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_t *notice,
+               byre_request_t *req_out)
+{
+    int error = check(to, buf, bytes);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (__builtin_expect(!notice_makes_sense(notice, req_out), 0)) return BYRE_EINVAL;
+    byre_request_t request = byre__request_get();
+    if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
+    byre__cow_resolve(buf, bytes);
+    error = start(request, to, buf, bytes);
+    if (__builtin_expect(error != BYRE_OK, 0)) {
+        byre__request_put(request);
+        return error;
+    }
+    bool told = notice != NULL && notice->kind != BYRE_NOTICE_NONE;
+    if (req_out != NULL) *req_out = request;
+    if (!told) {
+        request->kind = BYRE__REQUEST_SEND;
+        return BYRE_OK;
+    }
+    request->notice = *notice;
+    request->handed_out = req_out != NULL;
+    hand_to_engine(request);
+    return BYRE_OK;
+}
+
+int byre_isend_copy(byre_addr_t to, const void *buf, size_t bytes)
+{
+    int error = check(to, buf, bytes);
+    if (error != BYRE_OK) return error;
+    byre_request_t request = byre__request_get();
+    void *copy = malloc(bytes > 0 ? bytes : 1);
+    if (request == NULL || copy == NULL) {
+        error = BYRE_ENOMEM;
+        goto undo;
+    }
+    if (bytes > 0) memcpy(copy, buf, bytes);
+    error = start(request, to, copy, bytes);
+    if (error != BYRE_OK) goto undo;
+    request->copy = copy;
+    request->handed_out = false;
+    request->notice.kind = BYRE_NOTICE_NONE;
+    hand_to_engine(request);
+    return BYRE_OK;
+undo:
+    free(copy);
+    if (request != NULL) byre__request_put(request);
+    return error;
+}
+
+int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_t *notice,
+                   byre_request_t *req_out)
+{
+    int error = check(to, buf, bytes);
+    if (error != BYRE_OK) return error;
+    if (!notice_makes_sense(notice, req_out)) return BYRE_EINVAL;
+    byre_request_t request = byre__request_get();
+    if (request == NULL) return BYRE_ENOMEM;
+    const void *from = NULL;
+    error = byre__cow_begin(buf, bytes, &request->cow, &from);
+    if (error != BYRE_OK) goto undo_get;
+    request->buf = (void *)(uintptr_t)buf;
+    error = start(request, to, from, bytes);
+    if (error != BYRE_OK) goto undo_cow;
+    request->notice = notice != NULL ? *notice : (byre_notice_t){.kind = BYRE_NOTICE_NONE};
+    request->handed_out = req_out != NULL;
+    if (req_out != NULL) *req_out = request;
+    hand_to_engine(request);
+    return BYRE_OK;
+undo_cow:
+    byre__cow_end(request->cow);
+    request->cow = NULL;
+undo_get:
+    byre__request_put(request);
+    return error;
+}
+
+/* ---- the engine's part ---------------------------------------------------------------------- */
+
+static void give_notice(const byre_notice_t *notice, int error)
+{
+    uint64_t one = 1;
+    switch (notice->kind) {
+    case BYRE_NOTICE_CALLBACK:
+        byre__handler_enter();
+        notice->callback(error, notice->arg);
+        byre__handler_leave();
+        break;
+    case BYRE_NOTICE_SIGNAL:
+        if (sigqueue(getpid(), notice->signal, (union sigval){.sival_ptr = notice->arg}) != 0)
+            byre__error("signal %d for a completed send could not be queued", notice->signal);
+        break;
+    case BYRE_NOTICE_EVENTFD:
+        if (write(notice->eventfd, &one, sizeof one) != (ssize_t)sizeof one)
+            byre__error("eventfd %d of a completed send cannot be written", notice->eventfd);
+        break;
+    case BYRE_NOTICE_NONE: break;
+    }
+}
+
+static void clean_up(byre_request_t request, int result)
+{
+    if (result == BYRE_EPEER) { /* MPI may still read it: see the top */
+        if (request->cow != NULL) byre__cow_resolve(request->buf, request->bytes);
+    } else {
+        free(request->copy);
+        if (request->cow != NULL) byre__cow_end(request->cow);
+    }
+    request->copy = NULL;
+    request->cow = NULL;
+}
+
+void byre__request_complete(byre_request_t request, int result)
+{
+    byre_notice_t notice = request->notice;
+    bool handed_out = request->handed_out;
+    clean_up(request, result);
+    request->result = result;
+    atomic_store_explicit(&request->complete, 1, memory_order_release);
+    if (!handed_out) byre__request_put(request);
+    give_notice(&notice, result);
+}
+
+void byre__send_adopt(byre_request_t request)
+{
+    atomic_fetch_add(&adopted.count, 1);
+    atomic_fetch_add(&byre__message_jobs, 1);
+    atomic_fetch_add(&byre__engine_unannounced, 1);
+    struct byre_request *head = atomic_load(&adopted.added);
+    do
+        request->next = head;
+    while (!atomic_compare_exchange_weak(&adopted.added, &head, request));
+    byre__service_rouse();
+}
+
+static void take_over_added(void)
+{
+    struct byre_request *fresh = atomic_exchange(&adopted.added, NULL);
+    while (fresh != NULL) {
+        struct byre_request *next = fresh->next;
+        fresh->next = adopted.list;
+        adopted.list = fresh;
+        fresh = next;
+    }
+}
+
+int byre__send_poll(void)
+{
+    int count = 0;
+    take_over_added();
+    for (struct byre_request **at = &adopted.list; *at != NULL;) {
+        byre_request_t request = *at;
+        bool sent = byre__transport->test(&request->treq, NULL);
+        if (!sent && !byre__peer_absent(request->peer)) {
+            at = &request->next;
+            continue;
+        }
+        *at = request->next;
+        byre__request_complete(request, sent ? BYRE_OK : BYRE_EPEER);
+        atomic_fetch_sub(&byre__engine_unannounced, 1);
+        atomic_fetch_sub(&byre__message_jobs, 1);
+        atomic_fetch_sub(&adopted.count, 1);
+        count++;
+    }
+    return count;
+}
+
+bool byre__send_drained(void)
+{
+    return atomic_load(&adopted.count) == 0;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * MPI gives no descriptor to wait on, and a thread blocked in MPI ruins the others. But messages
+ * from other nodes come over TCP sockets of this process, and a socket may be watched by a second
+ * epoll instance without MPI noticing: edge-triggered, so that what MPI has not read yet does not
+ * keep us awake. Found through /proc/self/fd. Somebody else's socket among them costs a look at
+ * an empty queue.
+ */
+#include "sleep.h"
+
+#include "log.h"
+#include "node.h"
+#include <byre_errors.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_EVENTS = 16, DIED = 1 }; /* epoll data: DIED marks a pidfd, else 0 */
+
+static struct {
+    int epoll;
+    int first_free;         /* lowest unused descriptor at the last scan */
+    _Atomic int sockets; /* how many were found */
+    int at_start;        /* of them before Byre sent anything: launcher's, perhaps */
+} sleeper = {.epoll = -1};
+
+static int watch(int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    return epoll_ctl(sleeper.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static bool is_tcp_socket(int fd)
+{
+    int domain = 0, type = 0;
+    socklen_t length = sizeof domain;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return false;
+    length = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return false;
+    return (domain == AF_INET || domain == AF_INET6) && type == SOCK_STREAM;
+}
+
+static void scan(void)
+{
+    DIR *all = opendir("/proc/self/fd");
+    if (all == NULL) return;
+    int found = 0;
+    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
+        int fd = atoi(entry->d_name);
+        if (entry->d_name[0] == '.' || !is_tcp_socket(fd)) continue;
+        /* A descriptor that was closed left the epoll instance; EEXIST says it is still there. */
+        if (watch(fd, EPOLLIN | EPOLLET, 0) == 0 || errno == EEXIST) found++;
+    }
+    closedir(all);
+    atomic_store_explicit(&sleeper.sockets, found, memory_order_relaxed);
+}
+
+void byre__sleep_rescan(void)
+{
+    /* New sockets take the lowest free numbers: if that has not moved, there is none. */
+    int probe = fcntl(sleeper.epoll, F_DUPFD_CLOEXEC, 0);
+    if (probe >= 0) close(probe);
+    if (probe == sleeper.first_free) return;
+    sleeper.first_free = probe;
+    scan();
+}
+
+int byre__sleep_init(void)
+{
+    sleeper.first_free = -1;
+    sleeper.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (sleeper.epoll < 0 || watch(byre__nodes.bell, EPOLLIN, 0) != 0) {
+        byre__sleep_fini();
+        return BYRE_ESYSTEM;
+    }
+    for (int r = 0; r < byre__nodes.size; r++)
+        if (byre__nodes.peers[r].pidfd >= 0)
+            (void)watch(byre__nodes.peers[r].pidfd, EPOLLIN, DIED);
+    if (byre__nodes.size > 1) byre__sleep_rescan();
+    sleeper.at_start = sleeper.sockets;
+    return BYRE_OK;
+}
+
+void byre__sleep_fini(void)
+{
+    if (sleeper.epoll >= 0) close(sleeper.epoll);
+    sleeper.epoll = -1;
+    sleeper.sockets = 0;
+}
+
+bool byre__sleep(uint64_t ns)
+{
+    struct epoll_event events[MAX_EVENTS];
+    struct timespec limit = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    byre__count(sleeps);
+    int n = epoll_pwait2(sleeper.epoll, events, MAX_EVENTS, &limit, NULL);
+    if (n < 0 && errno == ENOSYS) /* before Linux 5.11: whole milliseconds */
+        n = epoll_wait(sleeper.epoll, events, MAX_EVENTS, (int)(ns / 1000000u) + 1);
+    uint64_t rings;
+    bool died = false;
+    for (int i = 0; i < n; i++) died = died || events[i].data.u64 == DIED;
+    if (n > 0 && read(byre__nodes.bell, &rings, sizeof rings) < 0) return died;
+    return died;
+}
+
+void byre__sleep_wake(void)
+{
+    byre__bell_ring(byre__nodes.bell);
+}
+
+bool byre__sleep_covers_network(void)
+{
+    return byre__nodes.nodes == 1 || sleeper.sockets > sleeper.at_start;
+}
+
+bool byre__sleep_watches_sockets(void)
+{
+    return atomic_load_explicit(&sleeper.sockets, memory_order_relaxed) > 0;
+}
+
+void byre__sleep_forget_process(int pidfd)
+{
+    (void)epoll_ctl(sleeper.epoll, EPOLL_CTL_DEL, pidfd, NULL);
+}

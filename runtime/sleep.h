@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How an engine with nothing to do sleeps, and what wakes it: the bell (ranks of this node, threads
+ * of this rank), MPI's own TCP sockets (ranks of other nodes), the death of a local process.
+ */
+#ifndef BYRE__SLEEP_H
+#define BYRE__SLEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+int byre__sleep_init(void);
+void byre__sleep_fini(void);
+
+/* Block until something happens or `ns` have passed. True when a local process has died. */
+bool byre__sleep(uint64_t ns);
+
+/* Wake whoever is in byre__sleep (also async-signal-safe). */
+void byre__sleep_wake(void);
+
+/* Would every message from another node wake a sleeper? False on networks that MPI reaches without
+ * sockets; the engine then naps. */
+bool byre__sleep_covers_network(void);
+
+/* Is any socket watched, so that a sleeper is disturbed by messages that others receive? */
+bool byre__sleep_watches_sockets(void);
+
+/* Look for sockets that MPI has opened since (cheap when there are none). */
+void byre__sleep_rescan(void);
+
+/* A local process whose death has been dealt with is not watched any longer. */
+void byre__sleep_forget_process(int pidfd);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Open MPI as the carrier. One duplicated communicator per channel, so that Byre's traffic never
+ * meets the application's. Only nonblocking calls after the start: a thread parked in a blocking
+ * MPI call slows every other one down.
+ */
+#include "log.h"
+#include "transport.h"
+
+#include <byre_errors.h>
+#include <limits.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    MPI_Comm channel[BYRE__CHANNELS];
+    MPI_Comm node;
+    bool started_mpi; /* by us, so it is ours to finalize */
+} mpi;
+
+static int mpi_error(const char *what, int code)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    (void)MPI_Error_string(code, text, &length);
+    byre__error("%s: %s", what, text);
+    return BYRE_EMPI;
+}
+
+bool byre__transport_mpi_wanted(void)
+{
+    static const char *const launched[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+    int up = 0, over = 0;
+    (void)MPI_Initialized(&up);
+    (void)MPI_Finalized(&over);
+    if (up && !over) return true;
+    for (size_t i = 0; i < sizeof launched / sizeof launched[0]; i++)
+        if (getenv(launched[i]) != NULL) return true;
+    return false;
+}
+
+static int start_mpi(void)
+{
+    int up = 0, level = 0;
+    (void)MPI_Initialized(&up);
+    if (up) {
+        (void)MPI_Query_thread(&level);
+    } else {
+        int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level);
+        if (code != MPI_SUCCESS) return mpi_error("MPI_Init_thread", code);
+        mpi.started_mpi = true;
+    }
+    if (level >= MPI_THREAD_MULTIPLE) return BYRE_OK;
+    byre__error("MPI was started without MPI_THREAD_MULTIPLE: call byre_init first, or ask "
+                "MPI_Init_thread for MPI_THREAD_MULTIPLE");
+    return BYRE_ETHREADS;
+}
+
+static void release(bool peers_failed)
+{
+    if (!peers_failed) {
+        for (int i = 0; i < BYRE__CHANNELS; i++)
+            if (mpi.channel[i] != MPI_COMM_NULL) (void)MPI_Comm_free(&mpi.channel[i]);
+        if (mpi.node != MPI_COMM_NULL) (void)MPI_Comm_free(&mpi.node);
+        if (mpi.started_mpi) (void)MPI_Finalize();
+    }
+    mpi.started_mpi = false;
+}
+
+static int start(int *rank_out, int *size_out)
+{
+    for (int i = 0; i < BYRE__CHANNELS; i++) mpi.channel[i] = MPI_COMM_NULL;
+    mpi.node = MPI_COMM_NULL;
+    int error = start_mpi();
+    if (error != BYRE_OK) return error;
+    int code = MPI_SUCCESS;
+    for (int i = 0; i < BYRE__CHANNELS && code == MPI_SUCCESS; i++) {
+        code = MPI_Comm_dup(MPI_COMM_WORLD, &mpi.channel[i]);
+        if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(mpi.channel[i], MPI_ERRORS_RETURN);
+    }
+    if (code == MPI_SUCCESS)
+        code = MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
+                                   &mpi.node);
+    if (code != MPI_SUCCESS) {
+        error = mpi_error("MPI_Comm_dup", code);
+        release(false);
+        return error;
+    }
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, rank_out);
+    (void)MPI_Comm_size(MPI_COMM_WORLD, size_out);
+    int *bound, found = 0;
+    (void)MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &bound, &found);
+    byre__transport_mpi.max_tag = found ? *bound : 32767;
+    return BYRE_OK;
+}
+
+static int allgather(const void *mine, void *all, size_t bytes)
+{
+    int code = MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE,
+                             mpi.channel[BYRE__CHANNEL_AM]);
+    return code == MPI_SUCCESS ? BYRE_OK : mpi_error("MPI_Allgather", code);
+}
+
+static int node_leader(int *leader_out)
+{
+    int rank;
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    int code = MPI_Allreduce(&rank, leader_out, 1, MPI_INT, MPI_MIN, mpi.node);
+    return code == MPI_SUCCESS ? BYRE_OK : mpi_error("MPI_Allreduce", code);
+}
+
+/* MPI counts with an int. More bytes than that travel as one element of a type of their own:
+ * blocks of 1 GiB and a rest. */
+static int big_type(size_t bytes, MPI_Datatype *type_out)
+{
+    const size_t block = (size_t)1 << 30;
+    MPI_Datatype parts[2] = {MPI_DATATYPE_NULL, MPI_BYTE};
+    int lengths[2] = {(int)(bytes / block), (int)(bytes % block)};
+    MPI_Aint offsets[2] = {0, (MPI_Aint)(bytes - bytes % block)};
+    int code = MPI_Type_contiguous((int)block, MPI_BYTE, &parts[0]);
+    if (code == MPI_SUCCESS) {
+        code = MPI_Type_create_struct(2, lengths, offsets, parts, type_out);
+        (void)MPI_Type_free(&parts[0]);
+    }
+    if (code == MPI_SUCCESS) code = MPI_Type_commit(type_out);
+    return code;
+}
+
+static int isend(byre__channel_t channel, int to, int tag, const void *buf, size_t bytes, bool sync,
+                 byre__treq_t *req_out)
+{
+    MPI_Request request;
+    MPI_Datatype type = MPI_BYTE;
+    int count = (int)bytes;
+    if (__builtin_expect(bytes > INT_MAX, 0)) {
+        int code = big_type(bytes, &type);
+        if (code != MPI_SUCCESS) return mpi_error("MPI_Type_create_struct", code);
+        count = 1;
+    }
+    int code = sync ? MPI_Issend(buf, count, type, to, tag, mpi.channel[channel], &request)
+                    : MPI_Isend(buf, count, type, to, tag, mpi.channel[channel], &request);
+    if (type != MPI_BYTE) (void)MPI_Type_free(&type);
+    if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Isend", code);
+    req_out->handle = request;
+    return BYRE_OK;
+}
+
+static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t bytes,
+                 byre__treq_t *req_out)
+{
+    MPI_Request request;
+    MPI_Datatype type = MPI_BYTE;
+    int count = (int)bytes;
+    if (__builtin_expect(bytes > INT_MAX, 0)) {
+        int code = big_type(bytes, &type);
+        if (code != MPI_SUCCESS) return mpi_error("MPI_Type_create_struct", code);
+        count = 1;
+    }
+    int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
+    int code = MPI_Irecv(buf, count, type, source, tag, mpi.channel[channel], &request);
+    if (type != MPI_BYTE) (void)MPI_Type_free(&type);
+    if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Irecv", code);
+    req_out->handle = request;
+    return BYRE_OK;
+}
+
+static void fill_status(const MPI_Status *from, int code, byre__tstatus_t *status_out)
+{
+    status_out->source = from->MPI_SOURCE;
+    status_out->tag = from->MPI_TAG;
+    status_out->bytes = from->_ucount; /* Open MPI: bytes, also above 2 GiB, without a call */
+    status_out->error = BYRE_OK;
+    if (__builtin_expect(code == MPI_SUCCESS, 1)) return;
+    int class = MPI_ERR_OTHER;
+    (void)MPI_Error_class(code, &class);
+    status_out->error = class == MPI_ERR_TRUNCATE ? BYRE_ETRUNC : mpi_error("MPI_Test", code);
+}
+
+static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
+{
+    MPI_Request request = req->handle;
+    MPI_Status status;
+    int done = 0;
+    int code = MPI_Test(&request, &done, status_out == NULL ? MPI_STATUS_IGNORE : &status);
+    if (__builtin_expect(!done && code == MPI_SUCCESS, 1)) return false;
+    req->handle = NULL;
+    if (status_out == NULL) return true;
+    fill_status(&status, code, status_out);
+    if (__builtin_expect(status._cancelled, 0)) status_out->error = BYRE_ECANCELED;
+    return true;
+}
+
+static void cancel(byre__treq_t *req)
+{
+    MPI_Request request = req->handle;
+    (void)MPI_Cancel(&request);
+}
+
+static bool probe(byre__channel_t channel, int from, int tag, byre__tstatus_t *status_out)
+{
+    MPI_Status status;
+    int found = 0;
+    int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
+    int code = MPI_Iprobe(source, tag, mpi.channel[channel], &found, &status);
+    if (code != MPI_SUCCESS || !found) return false;
+    fill_status(&status, MPI_SUCCESS, status_out);
+    return true;
+}
+
+static bool take(byre__channel_t channel, int from, int tag, byre__tmsg_t *msg_out,
+                 byre__tstatus_t *status_out)
+{
+    MPI_Status status;
+    MPI_Message message;
+    int found = 0;
+    int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
+    int code = MPI_Improbe(source, tag, mpi.channel[channel], &found, &message, &status);
+    if (code != MPI_SUCCESS || !found) return false;
+    fill_status(&status, MPI_SUCCESS, status_out);
+    msg_out->handle = message;
+    return true;
+}
+
+static int receive(byre__tmsg_t *msg, void *buf, size_t bytes, byre__treq_t *req_out)
+{
+    MPI_Request request;
+    MPI_Message message = msg->handle;
+    MPI_Datatype type = MPI_BYTE;
+    int count = (int)bytes;
+    if (__builtin_expect(bytes > INT_MAX, 0)) {
+        int code = big_type(bytes, &type);
+        if (code != MPI_SUCCESS) return mpi_error("MPI_Type_create_struct", code);
+        count = 1;
+    }
+    int code = MPI_Imrecv(buf, count, type, &message, &request);
+    if (type != MPI_BYTE) (void)MPI_Type_free(&type);
+    if (code != MPI_SUCCESS) return mpi_error("MPI_Imrecv", code);
+    req_out->handle = request;
+    return BYRE_OK;
+}
+
+byre__transport_t byre__transport_mpi = {
+    .name = "mpi",
+    .start = start,
+    .stop = release,
+    .max_tag = 32767,
+    .allgather = allgather,
+    .node_leader = node_leader,
+    .isend = isend,
+    .irecv = irecv,
+    .test = test,
+    .cancel = cancel,
+    .probe = probe,
+    .take = take,
+    .receive = receive,
+};
