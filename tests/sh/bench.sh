@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# byre-bench: its help, its complaints, and that every subject gives rows of the promised form.
+# Never how fast anything is: a loaded machine is no failure.
+# time-limit: 240
+. "$(dirname "$0")/../lib.sh"
+
+bench=$BYRE_BIN/byre-bench
+[ -x "$bench" ] || skip "byre-bench is not built"
+BYRE_TEST_LIMIT=100
+keys="bench variant ranks transport value unit floor floor_name ratio p10 p90 reps"
+
+# job OPTION... NP ARG...: a job; its standard output in $WORK/out.
+job() {
+    run_mpi "$@" >"$WORK/out" 2>"$WORK/err" || fail "byre-bench ${*}: exit status $?: $(cat "$WORK/err")"
+    [ -s "$WORK/out" ] || fail "byre-bench ${*}: no output"
+}
+
+# Every line an object with all the keys, and nothing after it.
+check_json() {
+    local key lines
+    lines=$(wc -l <"$WORK/out")
+    for key in $keys; do
+        [ "$(grep -c "\"$key\":" "$WORK/out")" = "$lines" ] || fail "$1: a line without \"$key\""
+    done
+    expect "$1: bytes or n in each line" "$lines" "$(grep -cE '"(bytes|n)":[0-9]+,' "$WORK/out")"
+    expect "$1: lines that are no objects" "" "$(grep -vE '^\{.*[0-9]\}$' "$WORK/out")"
+    if grep -qiE ':-?(nan|inf)' "$WORK/out"; then fail "$1: not a number: $(cat "$WORK/out")"; fi
+    awk -F'"value":' '$2 + 0 < 0 { exit 1 }' "$WORK/out" || fail "$1: a value below 0"
+}
+
+# has BENCH VARIANT: is there such a row?
+has() {
+    grep -q "\"bench\":\"$1\",\"variant\":\"$2\"" "$WORK/out" || fail "no row $1 $2: $(cat "$WORK/out")"
+}
+
+# complains NAME PART ARG...: exit status 2 alone and as a job, with PART in the one message.
+complains() {
+    local name=$1 part=$2 said status
+    shift 2
+    said=$(timeout 20 "$bench" "$@" 2>&1 >/dev/null)
+    expect "$name: exit status" 2 $?
+    case $said in *"$part"*) ;; *) fail "$name: not said: $part, but: $said" ;; esac
+    said=$(run_mpi 2 "$bench" "$@" 2>&1 >/dev/null)
+    status=$?
+    expect "$name: exit status of the job" 2 $status
+    expect "$name: messages" 1 "$(grep -c '^byre-bench:' <<<"$said")"
+}
+
+# ---- words ---------------------------------------------------------------------------------------
+
+"$bench" --help >"$WORK/help" || fail "--help: exit status $?"
+for word in p2p ring am service machine compare --json --csv --plot --quick --reps --sizes Examples; do
+    grep -q -e "$word" "$WORK/help" || fail "--help does not name $word"
+done
+expect "one help in a job" 1 "$(run_mpi 2 "$bench" --help | grep -c '^Usage')"
+"$bench" --version | grep -q '^byre-bench [0-9]' || fail "--version"
+complains "no subject" "no subject"
+complains "unknown subject" 'unknown subject "p3p"' p3p
+complains "unknown option" "unknown option --bogus" p2p --bogus
+complains "option without value" "--reps needs a value" p2p --reps
+complains "bad size" '--sizes "8x"' p2p --sizes 8x
+complains "huge size" "below 2 GiB" p2p --sizes 8,4G
+complains "bad number" '--reps "0"' p2p --reps 0
+complains "bad mode" '--modes "fast"' p2p --modes fast
+complains "bad picture" "FILE.svg" p2p --plot picture.png
+complains "bad file" "No such file" compare "$WORK/none" "$WORK/none"
+said=$(run_mpi 2 "$bench" p2p --variants bogus 2>&1 >/dev/null)
+expect "bad variant: exit status" 2 $?
+case $said in *'no variant "bogus"'*) ;; *) fail "bad variant: $said" ;; esac
+said=$(run_mpi 1 "$bench" p2p 2>&1 >/dev/null)
+expect "one rank: exit status" 2 $?
+case $said in *"two ranks"*) ;; *) fail "one rank: $said" ;; esac
+
+# ---- rows ----------------------------------------------------------------------------------------
+
+job 2 "$bench" p2p --quick --json
+check_json p2p
+for variant in blocking isend callback eventfd copy; do
+    has p2p.latency $variant
+    has p2p.bandwidth $variant
+    has p2p.rate $variant
+done
+for variant in sync signal cow cow_write irecv get_message; do has p2p.latency $variant; done
+cp "$WORK/out" "$WORK/p2p.jsonl"
+
+job 2 "$bench" am --quick --json
+check_json am
+for figure in roundtrip rate bandwidth; do has am.$figure waiting; done
+has am.roundtrip computing
+
+job 2 "$bench" service --quick --json --reps 1
+check_json service
+has service.cost computing
+has service.cpu computing
+has service.request free
+has service.request full
+has service.idle waiting
+
+job 3 "$bench" ring --quick --json --reps 2
+check_json ring
+has p2p.ring blocking
+
+# Over TCP, with a rank that does not take part.
+job --mca btl tcp,self 3 "$bench" p2p --quick --json --variants blocking --sizes 0,8 --modes latency
+check_json tcp
+expect "over TCP" 2 "$(grep -c '"transport":"tcp"' "$WORK/out")"
+
+# ---- other forms ---------------------------------------------------------------------------------
+
+job 2 "$bench" p2p --quick --csv --variants blocking --sizes 8 --reps 2
+expect "CSV: lines" 4 "$(wc -l <"$WORK/out")"
+expect "CSV: fields" 14 "$(awk -F, '{ print NF }' "$WORK/out" | sort -u)"
+expect "CSV: head" "bench,variant" "$(head -n 1 "$WORK/out" | cut -d, -f1,2)"
+
+job 2 "$bench" p2p --quick --variants blocking --sizes 8 --reps 2
+grep -q '^# machine' "$WORK/out" || fail "the table does not name the machine"
+grep -q '^8  ' "$WORK/out" || fail "the table has no row"
+
+"$bench" machine >"$WORK/out" 2>&1 || fail "machine: $(cat "$WORK/out")"
+"$bench" machine --json | grep -q '^{"machine":' || fail "machine --json"
+
+"$bench" compare "$WORK/p2p.jsonl" "$WORK/p2p.jsonl" --fail 1 >"$WORK/out" || fail "compare with itself"
+grep -q '^p2p.latency ' "$WORK/out" || fail "compare prints no rows"
+grep '"bench":"p2p.latency"' "$WORK/p2p.jsonl" | sed 's/"ratio":[^,]*/"ratio":99/' >"$WORK/worse"
+"$bench" compare "$WORK/p2p.jsonl" "$WORK/worse" --fail 10 >"$WORK/out"
+expect "compare finds what is worse" 1 $?
+"$bench" compare "$WORK/p2p.jsonl" "$WORK/worse" >/dev/null || fail "compare only prints unless asked"
+
+if command -v gnuplot >/dev/null; then
+    job 2 "$bench" p2p --quick --variants blocking,isend --reps 2 --plot "$WORK/p2p.svg"
+    grep -q '</svg>' "$WORK/p2p.svg" || fail "the picture is not finished"
+    grep -q 'p2p.latency' "$WORK/p2p.svg" || fail "the picture has no title"
+fi
+run_mpi -x PATH=/nowhere 2 "$bench" p2p --plot "$WORK/no.svg" >/dev/null 2>"$WORK/err"
+expect "without gnuplot: exit status" 2 $?
+grep -q 'apt-get install gnuplot' "$WORK/err" || fail "without gnuplot: $(cat "$WORK/err")"
+exit 0
