@@ -20,8 +20,7 @@
  *     dead peer for ever (MPI never completes them; they are few).
  *  3. `done` of a bulk send is called exactly once: at completion or when the peer is gone.
  *
- * Locks: peer.lock guards its queue; under_way.lock the list of sends under way; pool.lock the free
- * buffers. Leaves, none held across an upcall. The ring, `arriving` and `stalled` are the driver's.
+ * Locks: peer.lock guards its queue; under_way.lock the list of sends under way. Leaves, none held across an upcall. The ring, `arriving` and `stalled` are the driver's.
  */
 #include "am_core.h"
 
@@ -31,6 +30,7 @@
 #include "log.h"
 #include "node.h"
 #include "progress.h"
+#include "recycle.h"
 #include "transport.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -90,7 +90,7 @@ static struct {
     unsigned char *frames;
     byre__treq_t ring[RING];
     bool posted[RING];
-    unsigned head;
+    unsigned head, tail; /* slots head ... tail - 1 are posted; the numbers only grow */
     struct handler handlers[BYRE__AM_LAST + 1];
     pthread_mutex_t register_lock;
     int stalled_peers; /* how many peers have `stalled` */
@@ -102,28 +102,17 @@ static struct {
     _Atomic int count;
 } under_way = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static struct {
-    pthread_mutex_t lock;
-    struct outgoing *free;
-    int count;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static struct outgoing *get_outgoing(void)
+static void *create_outgoing(void)
 {
-    pthread_mutex_lock(&pool.lock);
-    struct outgoing *out = pool.free;
-    if (out != NULL) pool.free = out->next, pool.count--;
-    pthread_mutex_unlock(&pool.lock);
-    return out != NULL ? out : malloc(sizeof *out);
+    return aligned_alloc(64, (sizeof(struct outgoing) + 63) / 64 * 64);
 }
+
+static byre__recycler_t pool = BYRE__RECYCLER(POOL_CACHE, 4 * POOL_CACHE, create_outgoing, free);
+static _Thread_local byre__recycled_t own_pool;
 
 static void put_outgoing(struct outgoing *out)
 {
-    pthread_mutex_lock(&pool.lock);
-    bool keep = pool.count < POOL_CACHE;
-    if (keep) out->next = pool.free, pool.free = out, pool.count++;
-    pthread_mutex_unlock(&pool.lock);
-    if (!keep) free(out);
+    byre__recycle_put(&pool, &own_pool, out);
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */
@@ -238,7 +227,7 @@ int byre__am_submit(const byre__am_send_t *send)
 {
     struct peer *peer = &am.peers[send->rank];
     if (byre__peer_absent(send->rank)) return BYRE_EPEER;
-    struct outgoing *out = get_outgoing();
+    struct outgoing *out = byre__recycle_get(&pool, &own_pool);
     if (out == NULL) return BYRE_ENOMEM;
     fill(out, send);
     bool at_once = (send->flags & BYRE__AM_FREE) ||
@@ -484,24 +473,33 @@ static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
     give_credits(source);
 }
 
+/* Receives are posted again while there is nothing else to do, or when half of the ring is used up:
+ * so that an answer does not wait for it. */
+static void post_again(void)
+{
+    while (am.tail != am.head + RING) {
+        post(am.tail % RING);
+        if (!am.posted[am.tail % RING]) return;
+        am.tail++;
+    }
+}
+
 static int poll_ring(void)
 {
     int handled = 0;
     byre__tstatus_t status;
     while (handled < RING) {
         unsigned slot = am.head % RING;
-        if (!am.posted[slot]) {
-            post(slot);
-            if (!am.posted[slot]) break;
-        }
-        if (!byre__transport->test(&am.ring[slot], &status)) break;
+        if (am.tail == am.head || !byre__transport->test(&am.ring[slot], &status)) break;
+        am.posted[slot] = false;
         am.head++;
+        handled++;
         if (status.error == BYRE_OK)
             arrived(status.source, (const byre__am_wire_t *)(am.frames + (size_t)slot * FRAME),
                     status.bytes);
-        post(slot);
-        handled++;
+        if (am.tail - am.head < RING / 2) post_again();
     }
+    if (__builtin_expect(handled == 0 && am.tail != am.head + RING, 0)) post_again();
     return handled;
 }
 
@@ -634,9 +632,10 @@ int byre__am_init(void)
         peer->stalled_end = &peer->stalled;
     }
     memset(am.handlers, 0, sizeof am.handlers);
-    am.head = 0;
+    am.head = am.tail = 0;
     am.stalled_peers = 0;
-    for (unsigned slot = 0; slot < RING; slot++) post(slot);
+    memset(am.posted, 0, sizeof am.posted);
+    post_again();
     return BYRE_OK;
 }
 
@@ -652,10 +651,5 @@ void byre__am_fini(void)
     free(am.frames);
     am.peers = NULL;
     am.frames = NULL;
-    while (pool.free != NULL) {
-        struct outgoing *next = pool.free->next;
-        free(pool.free);
-        pool.free = next;
-    }
-    pool.count = 0;
+    byre__recycle_fini(&pool, &own_pool);
 }

@@ -16,7 +16,9 @@
 #include "detector.h"
 #include "node.h"
 #include "progress.h"
+#include "recycle.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +28,8 @@ enum { CHUNK = 64, CHUNKS = 1024 };
 enum state { FREE, WAITING, FILLING, DONE };
 
 struct slot {
-    _Atomic uint64_t tag; /* generation << 2 | state */
-    struct slot *next_free;
+    struct slot *next_free; /* the recycler's */
+    _Atomic uint64_t tag;   /* generation << 2 | state */
     uint32_t index;
     int rank, error;
     void *reply;
@@ -35,8 +37,7 @@ struct slot {
 };
 
 static struct {
-    pthread_mutex_t lock; /* guards next_free lists and count */
-    struct slot *free;
+    pthread_mutex_t lock; /* guards count and the filling of chunks */
     struct slot *_Atomic chunks[CHUNKS];
     int count;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -48,27 +49,35 @@ static struct slot *slot_of(uint64_t call)
     return chunk == NULL ? NULL : &chunk[index % CHUNK];
 }
 
-static bool add_chunk(void)
+/* The table only grows: a slot that is not in use is in the recycler. */
+static void *create(void)
 {
-    if (table.count == CHUNKS) return false;
-    struct slot *chunk = calloc(CHUNK, sizeof *chunk);
-    if (chunk == NULL) return false;
-    for (int i = CHUNK - 1; i >= 0; i--) {
-        chunk[i].index = (uint32_t)(table.count * CHUNK + i);
-        atomic_store(&chunk[i].tag, 1u << 2 | FREE);
-        chunk[i].next_free = table.free;
-        table.free = &chunk[i];
+    struct slot *slot = NULL;
+    pthread_mutex_lock(&table.lock);
+    int chunk = table.count / CHUNK;
+    if (chunk < CHUNKS && table.chunks[chunk] == NULL)
+        atomic_store_explicit(&table.chunks[chunk], calloc(CHUNK, sizeof *slot),
+                              memory_order_release);
+    if (chunk < CHUNKS && table.chunks[chunk] != NULL) {
+        slot = &table.chunks[chunk][table.count % CHUNK];
+        slot->index = (uint32_t)table.count++;
+        atomic_store(&slot->tag, 1u << 2 | FREE);
     }
-    atomic_store_explicit(&table.chunks[table.count++], chunk, memory_order_release);
-    return true;
+    pthread_mutex_unlock(&table.lock);
+    return slot;
 }
+
+static void destroy(void *slot)
+{
+    (void)slot;
+}
+
+static byre__recycler_t slots = BYRE__RECYCLER(16, INT_MAX, create, destroy);
+static _Thread_local byre__recycled_t own;
 
 static struct slot *begin(int rank, void *reply, size_t room)
 {
-    pthread_mutex_lock(&table.lock);
-    struct slot *slot = table.free != NULL || add_chunk() ? table.free : NULL;
-    if (slot != NULL) table.free = slot->next_free;
-    pthread_mutex_unlock(&table.lock);
+    struct slot *slot = byre__recycle_get(&slots, &own);
     if (slot == NULL) return NULL;
     slot->rank = rank;
     slot->reply = reply;
@@ -89,10 +98,7 @@ static void end(struct slot *slot)
 {
     uint64_t generation = atomic_load_explicit(&slot->tag, memory_order_relaxed) >> 2;
     atomic_store_explicit(&slot->tag, (generation + 1) << 2 | FREE, memory_order_release);
-    pthread_mutex_lock(&table.lock);
-    slot->next_free = table.free;
-    table.free = slot;
-    pthread_mutex_unlock(&table.lock);
+    byre__recycle_put(&slots, &own, slot);
 }
 
 static enum state state_of(const struct slot *slot)
@@ -176,12 +182,12 @@ int byre__call_init(void)
 
 void byre__call_fini(void)
 {
-    for (int i = 0; i < table.count; i++) {
+    byre__recycle_fini(&slots, &own);
+    for (int i = 0; i < CHUNKS && table.chunks[i] != NULL; i++) {
         free(table.chunks[i]);
         table.chunks[i] = NULL;
     }
     table.count = 0;
-    table.free = NULL;
 }
 
 /* ---- the public face ------------------------------------------------------------------------ */

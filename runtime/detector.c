@@ -44,7 +44,8 @@ _Atomic int byre__failures, byre__absent, byre__failures_acked;
 static struct {
     uint64_t period_ns, timeout_ns;
     uint64_t next_ns;
-    uint64_t *heard_ns; /* [size] last sign of life of a predecessor */
+    bool *heard;        /* [size] has it given a sign of life since the last tick? */
+    uint64_t heard_ns;  /* last one of the predecessor */
     int watched;        /* predecessor, or -1 */
     int *order;         /* failed ranks in the order in which they were found */
     bool stopped;
@@ -150,7 +151,7 @@ static void on_goodbye(const byre_am_t *am, void *arg)
 
 void byre__detector_heard(int rank)
 {
-    if (rank == detector.watched) detector.heard_ns[rank] = byre__now_ns();
+    detector.heard[rank] = true; /* the next tick says when */
 }
 
 /* ---- what is due -------------------------------------------------------------------------- */
@@ -173,12 +174,11 @@ static int watch_predecessor(uint64_t now)
 {
     int before = neighbour(byre__nodes.rank, -1);
     if (before == byre__nodes.rank) return 0;
-    if (before != detector.watched) {
-        detector.watched = before;
-        detector.heard_ns[before] = now;
-    }
+    if (before != detector.watched || detector.heard[before]) detector.heard_ns = now;
+    detector.watched = before;
+    detector.heard[before] = false;
     if (byre__nodes.peers[before].pidfd >= 0) return 0; /* the kernel watches it */
-    if (now - detector.heard_ns[before] < detector.timeout_ns) return 0;
+    if (now - detector.heard_ns < detector.timeout_ns) return 0;
     bury(before, BYRE__FAILED);
     return 1;
 }
@@ -197,8 +197,7 @@ int byre__detector_tick(uint64_t now)
     if (now != BYRE__TICK_NOW && now < detector.next_ns) return 0;
     now = byre__now_ns();
     /* A rank that did not run for a while has heard nobody: not the others' fault. */
-    if (now > detector.next_ns + detector.timeout_ns / 2 && detector.watched >= 0)
-        detector.heard_ns[detector.watched] = now;
+    if (now > detector.next_ns + detector.timeout_ns / 2) detector.heard_ns = now;
     int found = look_for_dead_processes();
     if (now >= detector.next_ns) {
         detector.next_ns = now + detector.period_ns;
@@ -232,9 +231,9 @@ int byre__detector_init(void)
     atomic_store(&byre__absent, 0);
     atomic_store(&byre__failures_acked, 0);
     byre__peer_state = calloc(size, sizeof *byre__peer_state);
-    detector.heard_ns = calloc(size, sizeof *detector.heard_ns);
+    detector.heard = calloc(size, sizeof *detector.heard);
     detector.order = calloc(size, sizeof *detector.order);
-    if (byre__peer_state == NULL || detector.heard_ns == NULL || detector.order == NULL) {
+    if (byre__peer_state == NULL || detector.heard == NULL || detector.order == NULL) {
         byre__detector_fini();
         return BYRE_ENOMEM;
     }
@@ -247,10 +246,10 @@ int byre__detector_init(void)
 void byre__detector_fini(void)
 {
     free((void *)byre__peer_state);
-    free(detector.heard_ns);
+    free(detector.heard);
     free(detector.order);
     byre__peer_state = NULL;
-    detector.heard_ns = NULL;
+    detector.heard = NULL;
     detector.order = NULL;
 }
 

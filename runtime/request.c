@@ -7,69 +7,24 @@
 
 #include "detector.h"
 #include "progress.h"
+#include "recycle.h"
 #include "stage.h"
-#include <pthread.h>
 #include <stdlib.h>
 
-enum { CACHE = 256, FAST_LOOKS = 100 };
+enum { CACHE = 256, KEEP = 65536, FAST_LOOKS = 100 };
 
-static struct {
-    pthread_mutex_t lock;
-    struct byre_request *free;
-} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static _Thread_local struct {
-    struct byre_request *free;
-    int count;
-} own __attribute__((tls_model("initial-exec")));
-
-static pthread_key_t at_exit;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void release(byre_request_t request)
+static void *create(void)
 {
-    pthread_mutex_lock(&shared.lock);
-    request->next = shared.free;
-    shared.free = request;
-    pthread_mutex_unlock(&shared.lock);
+    return malloc(sizeof(struct byre_request));
 }
 
-static void release_own(void *unused)
-{
-    (void)unused;
-    while (own.free != NULL) {
-        struct byre_request *next = own.free->next;
-        release(own.free);
-        own.free = next;
-    }
-    own.count = 0;
-}
-
-static void make_key(void)
-{
-    (void)pthread_key_create(&at_exit, release_own);
-}
-
-static byre_request_t get_slowly(void)
-{
-    pthread_once(&once, make_key);
-    (void)pthread_setspecific(at_exit, &own); /* so that this thread's requests outlive it */
-    pthread_mutex_lock(&shared.lock);
-    byre_request_t request = shared.free;
-    if (request != NULL) shared.free = request->next;
-    pthread_mutex_unlock(&shared.lock);
-    return request != NULL ? request : malloc(sizeof *request);
-}
+static byre__recycler_t requests = BYRE__RECYCLER(CACHE, KEEP, create, free);
+static _Thread_local byre__recycled_t own;
 
 byre_request_t byre__request_get(void)
 {
-    byre_request_t request = own.free;
-    if (__builtin_expect(request != NULL, 1)) {
-        own.free = request->next;
-        own.count--;
-    } else if ((request = get_slowly()) == NULL) {
-        return NULL;
-    }
+    byre_request_t request = byre__recycle_get(&requests, &own);
+    if (__builtin_expect(request == NULL, 0)) return NULL;
     atomic_store_explicit(&request->complete, 0, memory_order_relaxed);
     request->result = BYRE_OK;
     request->stage = NULL;
@@ -81,23 +36,12 @@ byre_request_t byre__request_get(void)
 
 void byre__request_put(byre_request_t request)
 {
-    if (__builtin_expect(own.count >= CACHE, 0)) {
-        release(request);
-        return;
-    }
-    request->next = own.free;
-    own.free = request;
-    own.count++;
+    byre__recycle_put(&requests, &own, request);
 }
 
 void byre__message_fini(void)
 {
-    release_own(NULL);
-    while (shared.free != NULL) {
-        struct byre_request *next = shared.free->next;
-        free(shared.free);
-        shared.free = next;
-    }
+    byre__recycle_fini(&requests, &own);
     byre__stage_fini();
 }
 

@@ -5,7 +5,7 @@
  *            events: look again (while a core is free)
  *           +-----+
  *           v     |
- *   +--> polling -+---- nothing, and no thread of the application was active since the last look
+ *   +--> polling -+---- nothing, and neither the application nor a socket was busy
  *   |       |                                         |
  *   |       | another thread drives, or drove lately  v
  *   |       v                                       deep: sleeps until something happens
@@ -13,8 +13,9 @@
  *   ^                                                 |
  *   +-------------------------------------------------+
  *
- * Napping keeps it out of the way of threads that move their messages themselves: in a deep sleep
- * every message would wake it in vain. A nap grows while the same thing goes on.
+ * Napping keeps it out of the way of threads that move their messages themselves, be it through
+ * Byre or through MPI: in a deep sleep every message that comes over a socket would wake it in vain.
+ * A nap grows while the same wait goes on.
  */
 #include "service.h"
 
@@ -192,7 +193,7 @@ static void *day(void *arg)
         }
         bool mine = poll_while_busy();
         uint32_t active = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
-        if (mine && active == seen) {
+        if (mine && active == seen && !byre__sleep_sockets_busy()) {
             sleep_deep();
             nap_ns = byre__nap_ns;
             continue;

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 16, DIED = 1 }; /* epoll data: DIED marks a pidfd, else 0 */
+enum { MAX_EVENTS = 16, BELL = 0, DIED = 1, SOCKET = 2 }; /* epoll data */
 
 static struct {
     int epoll;
@@ -54,7 +54,7 @@ static void scan(void)
         int fd = atoi(entry->d_name);
         if (entry->d_name[0] == '.' || !is_tcp_socket(fd)) continue;
         /* A descriptor that was closed left the epoll instance; EEXIST says it is still there. */
-        if (watch(fd, EPOLLIN | EPOLLET, 0) == 0 || errno == EEXIST) found++;
+        if (watch(fd, EPOLLIN | EPOLLET, SOCKET) == 0 || errno == EEXIST) found++;
     }
     closedir(all);
     atomic_store_explicit(&sleeper.sockets, found, memory_order_relaxed);
@@ -74,7 +74,7 @@ int byre__sleep_init(void)
 {
     sleeper.first_free = -1;
     sleeper.epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (sleeper.epoll < 0 || watch(byre__nodes.bell, EPOLLIN, 0) != 0) {
+    if (sleeper.epoll < 0 || watch(byre__nodes.bell, EPOLLIN, BELL) != 0) {
         byre__sleep_fini();
         return BYRE_ESYSTEM;
     }
@@ -108,6 +108,15 @@ bool byre__sleep(uint64_t ns)
     return died;
 }
 
+bool byre__sleep_sockets_busy(void)
+{
+    struct epoll_event events[MAX_EVENTS];
+    int n = epoll_wait(sleeper.epoll, events, MAX_EVENTS, 0);
+    for (int i = 0; i < n; i++)
+        if (events[i].data.u64 == SOCKET) return true;
+    return false;
+}
+
 void byre__sleep_wake(void)
 {
     byre__bell_ring(byre__nodes.bell);
@@ -116,11 +125,6 @@ void byre__sleep_wake(void)
 bool byre__sleep_covers_network(void)
 {
     return byre__nodes.nodes == 1 || sleeper.sockets > sleeper.at_start;
-}
-
-bool byre__sleep_watches_sockets(void)
-{
-    return atomic_load_explicit(&sleeper.sockets, memory_order_relaxed) > 0;
 }
 
 void byre__sleep_forget_process(int pidfd)

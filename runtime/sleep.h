@@ -15,15 +15,15 @@ void byre__sleep_fini(void);
 /* Block until something happens or `ns` have passed. True when a local process has died. */
 bool byre__sleep(uint64_t ns);
 
+/* Have the sockets been busy since this was last asked (or slept on)? Does not block. */
+bool byre__sleep_sockets_busy(void);
+
 /* Wake whoever is in byre__sleep (also async-signal-safe). */
 void byre__sleep_wake(void);
 
 /* Would every message from another node wake a sleeper? False on networks that MPI reaches without
  * sockets; the engine then naps. */
 bool byre__sleep_covers_network(void);
-
-/* Is any socket watched, so that a sleeper is disturbed by messages that others receive? */
-bool byre__sleep_watches_sockets(void);
 
 /* Look for sockets that MPI has opened since (cheap when there are none). */
 void byre__sleep_rescan(void);
