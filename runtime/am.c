@@ -69,8 +69,10 @@ struct incoming {
 };
 
 struct peer {
-    _Atomic int credits; /* messages that may still be sent */
-    _Atomic int owed;    /* credits to give back */
+    _Atomic uint32_t sent;      /* messages that took a credit */
+    _Atomic uint32_t allowed;   /* how many may have; written by the driver */
+    _Atomic uint32_t consumed;  /* theirs that were handled here; written by the driver */
+    _Atomic uint32_t told;      /* what they were last told of it */
     _Atomic int queued;
     pthread_mutex_t lock;
     struct outgoing *queue, **queue_end; /* wait for credits */
@@ -122,7 +124,7 @@ static void fill(struct outgoing *out, const byre__am_send_t *send)
     byre__am_wire_t wire = {.id = (uint16_t)send->id,
                             .bytes = (uint16_t)send->bytes,
                             .flags = send->flags,
-                            .error = send->error,
+                            .error = (int16_t)send->error,
                             .call = send->call,
                             .bulk_bytes = send->bulk_bytes};
     if (send->bulk_bytes > 0) {
@@ -161,8 +163,9 @@ static bool outgoing_done(struct outgoing *out)
 static bool launch(struct outgoing *out)
 {
     byre__am_wire_t *wire = (byre__am_wire_t *)out->frame;
-    wire->credits = (uint16_t)atomic_exchange_explicit(&am.peers[out->rank].owed, 0,
-                                                       memory_order_relaxed);
+    struct peer *peer = &am.peers[out->rank];
+    wire->consumed = atomic_load_explicit(&peer->consumed, memory_order_relaxed);
+    atomic_store_explicit(&peer->told, wire->consumed, memory_order_relaxed);
     size_t bytes = sizeof *wire + wire->bytes;
     if (byre__transport->isend(BYRE__CHANNEL_AM, out->rank, TAG, out->frame, bytes, false,
                                &out->frame_req) == BYRE_OK)
@@ -199,13 +202,20 @@ static void launch_and_keep(struct outgoing *out)
         keep_under_way(out);
 }
 
+static bool has_credit(struct peer *peer)
+{
+    return (int32_t)(atomic_load_explicit(&peer->allowed, memory_order_relaxed) -
+                     atomic_load_explicit(&peer->sent, memory_order_relaxed)) > 0;
+}
+
+/* More threads than credits may try at once: who finds that it took too many gives it back. */
 static bool take_credit(struct peer *peer)
 {
-    int had = atomic_load_explicit(&peer->credits, memory_order_relaxed);
-    while (had > 0)
-        if (atomic_compare_exchange_weak_explicit(&peer->credits, &had, had - 1,
-                                                  memory_order_relaxed, memory_order_relaxed))
-            return true;
+    if (!has_credit(peer)) return false;
+    uint32_t before = atomic_fetch_add_explicit(&peer->sent, 1, memory_order_relaxed);
+    if ((int32_t)(atomic_load_explicit(&peer->allowed, memory_order_relaxed) - before) > 0)
+        return true;
+    atomic_fetch_sub_explicit(&peer->sent, 1, memory_order_relaxed);
     return false;
 }
 
@@ -261,7 +271,7 @@ static int drain_queue(struct peer *peer)
         }
         pthread_mutex_unlock(&peer->lock);
         if (out == NULL) { /* counted, but not there: another's drain is at it */
-            atomic_fetch_add(&peer->credits, 1);
+            atomic_fetch_sub(&peer->sent, 1);
             break;
         }
         bool complete = launch(out);
@@ -314,11 +324,26 @@ static void post(unsigned slot)
                                              &am.ring[slot]) == BYRE_OK;
 }
 
-static void give_credits(int rank)
+/* A message was handled, and its sender may send another one: the next message to it says so, or one
+ * of its own when half of the credits are due. */
+static void give_credit(int rank)
 {
     struct peer *peer = &am.peers[rank];
-    if (atomic_fetch_add_explicit(&peer->owed, 1, memory_order_relaxed) + 1 >= am.credits / 2)
+    uint32_t consumed = atomic_load_explicit(&peer->consumed, memory_order_relaxed) + 1;
+    atomic_store_explicit(&peer->consumed, consumed, memory_order_relaxed);
+    if (consumed - atomic_load_explicit(&peer->told, memory_order_relaxed) >=
+        (uint32_t)am.credits / 2)
         byre__am_signal(rank, BYRE__AM_CREDIT);
+}
+
+/* Counts only grow, but messages of several threads may overtake each other. */
+static void get_credits(struct peer *peer, uint32_t consumed)
+{
+    uint32_t allowed = consumed + (uint32_t)am.credits;
+    uint32_t known = atomic_load_explicit(&peer->allowed, memory_order_relaxed);
+    if ((int32_t)(allowed - known) <= 0) return;
+    atomic_store_explicit(&peer->allowed, allowed, memory_order_relaxed);
+    if (atomic_load_explicit(&peer->queued, memory_order_relaxed) > 0) (void)drain_queue(peer);
 }
 
 /* Run the handler. A request that nobody handles is answered, a message is counted. */
@@ -439,7 +464,7 @@ static int poll_stalled(struct peer *peer)
         dispatch(in->am.source, &in->wire, in->data, in->am.bulk);
         if (bulk) atomic_fetch_sub(&byre__engine_unannounced, 1);
         if (in->own_place) free(in->place);
-        give_credits(in->am.source);
+        give_credit(in->am.source);
         struct incoming *next = in->next;
         if (next != NULL && (next->wire.flags & BYRE__AM_BULK)) begin_bulk(next);
         pop_stalled(peer);
@@ -457,10 +482,7 @@ static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
     }
     if (byre__peer_absent(source)) return; /* death is final */
     byre__detector_heard(source);
-    if (wire->credits > 0) {
-        atomic_fetch_add_explicit(&peer->credits, wire->credits, memory_order_relaxed);
-        if (atomic_load_explicit(&peer->queued, memory_order_relaxed) > 0) (void)drain_queue(peer);
-    }
+    get_credits(peer, wire->consumed);
     if (wire->flags & BYRE__AM_FREE) {
         if (wire->id != BYRE__AM_CREDIT) dispatch(source, wire, wire + 1, NULL);
         return;
@@ -470,7 +492,7 @@ static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
         return;
     }
     dispatch(source, wire, wire + 1, NULL);
-    give_credits(source);
+    give_credit(source);
 }
 
 /* Receives are posted again while there is nothing else to do, or when half of the ring is used up:
@@ -515,18 +537,19 @@ int byre__am_poll(void)
 
 /* ---- waiting for credits, peers that go ----------------------------------------------------- */
 
-static bool has_credit(void *arg)
+static bool may_send(void *arg)
 {
     int rank = *(int *)arg;
-    return byre__peer_absent(rank) || (atomic_load(&am.peers[rank].credits) > 0 &&
-                                       atomic_load(&am.peers[rank].queued) == 0);
+    struct peer *peer = &am.peers[rank];
+    return byre__peer_absent(rank) ||
+           (has_credit(peer) && atomic_load_explicit(&peer->queued, memory_order_relaxed) == 0);
 }
 
 int byre__am_wait_credit(int rank)
 {
-    if (__builtin_expect(!has_credit(&rank), 0)) {
+    if (__builtin_expect(!may_send(&rank), 0)) {
         byre__count(am_stalled);
-        (void)byre__wait_until(has_credit, &rank, 0);
+        (void)byre__wait_until(may_send, &rank, 0);
     }
     return byre__peer_absent(rank) ? BYRE_EPEER : BYRE_OK;
 }
@@ -626,7 +649,7 @@ int byre__am_init(void)
     free(all);
     for (size_t r = 0; r < size; r++) {
         struct peer *peer = &am.peers[r];
-        atomic_store(&peer->credits, am.credits);
+        atomic_store(&peer->allowed, (uint32_t)am.credits);
         pthread_mutex_init(&peer->lock, NULL);
         peer->queue_end = &peer->queue;
         peer->stalled_end = &peer->stalled;

@@ -84,7 +84,8 @@ static struct slot *begin(int rank, void *reply, size_t room)
     slot->room = room;
     slot->bytes = 0;
     slot->error = BYRE_OK;
-    atomic_fetch_add_explicit(&slot->tag, WAITING - FREE, memory_order_release);
+    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
+    atomic_store_explicit(&slot->tag, tag + WAITING - FREE, memory_order_release);
     return slot;
 }
 

@@ -11,12 +11,12 @@
 /* What travels, followed by the inline payload. Ranks of a job are of one architecture. */
 typedef struct byre__am_wire {
     uint16_t id;
-    uint16_t bytes;   /* inline payload */
-    uint16_t credits; /* given back with this message */
+    uint16_t bytes;    /* inline payload */
     uint16_t flags;
+    int16_t error;     /* of a reply */
+    uint32_t consumed; /* how many of the receiver's messages the sender has handled */
     uint32_t bulk_tag;
-    int32_t error; /* of a reply */
-    uint64_t call; /* request: answer to this; reply: answer for this */
+    uint64_t call;     /* request: answer to this; reply: answer for this */
     uint64_t bulk_bytes;
 } byre__am_wire_t;
 

@@ -140,6 +140,18 @@ static bool drained(void *arg)
     return byre__send_drained() && byre__am_drained();
 }
 
+/* After a failure nobody ends MPI in order: remove the files of this rank and of the dead. */
+static void sweep_node(void)
+{
+    if (byre__transport->sweep == NULL) return;
+    for (int r = 0; r < byre__nodes.size; r++) {
+        const byre__slot_t *slot = byre__nodes.peers[r].slot;
+        bool dead = byre__peer_state[r] == BYRE__FAILED;
+        if (slot != NULL && (dead || r == byre__nodes.rank))
+            byre__transport->sweep((int)(slot - byre__nodes.slots));
+    }
+}
+
 int byre_finalize(void)
 {
     if (!byre_initialized()) return BYRE_ESTATE;
@@ -152,6 +164,7 @@ int byre_finalize(void)
         byre__detector_goodbye();
         (void)byre__wait_until(drained, NULL, 0);
     }
+    if (byre__failures > 0) sweep_node();
     atomic_store(&state, OVER);
     undo_steps(STEPS);
     return BYRE_OK;

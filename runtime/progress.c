@@ -311,7 +311,7 @@ static bool wait_for(struct wait *wait)
             result = 1;
         else if (byre__cores_short || looks % LOOKS_PER_CLOCK == 0)
             result = wait_longer(wait);
-        else
+        else if (!wait->driving)
             ck_pr_stall();
     }
     if (hushed && wait->driving) unhush_service();

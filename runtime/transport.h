@@ -41,6 +41,8 @@ typedef struct byre__transport {
     int (*start)(int *rank_out, int *size_out);
     /* With failed peers the collective end is left out, since it would hang. */
     void (*stop)(bool peers_failed);
+    /* Remove what a local rank leaves behind without the collective end. May be NULL. */
+    void (*sweep)(int local_rank);
     int max_tag;
 
     /* Collective, blocking: only in byre_init. */

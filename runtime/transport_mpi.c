@@ -10,8 +10,10 @@
 #include <byre_errors.h>
 #include <limits.h>
 #include <mpi.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
     MPI_Comm channel[BYRE__CHANNELS];
@@ -55,6 +57,20 @@ static int start_mpi(void)
     byre__error("MPI was started without MPI_THREAD_MULTIPLE: call byre_init first, or ask "
                 "MPI_Init_thread for MPI_THREAD_MULTIPLE");
     return BYRE_ETHREADS;
+}
+
+/* Without MPI_Finalize the shared memory file of Open MPI's vader transport stays behind: ours, and
+ * that of the dead. The names are Open MPI 4's. */
+static void remove_segment(int local_rank)
+{
+    const char *job = getenv("OMPI_MCA_ess_base_jobid");
+    const char *directory = getenv("OMPI_MCA_btl_vader_backing_directory");
+    char host[65] = "", name[512];
+    if (job == NULL || gethostname(host, sizeof host - 1) != 0) return;
+    (void)snprintf(name, sizeof name, "%s/vader_segment.%s.%u.%lx.%d",
+                   directory != NULL ? directory : "/dev/shm", host, (unsigned)geteuid(),
+                   strtoul(job, NULL, 10), local_rank);
+    (void)unlink(name);
 }
 
 static void release(bool peers_failed)
@@ -244,6 +260,7 @@ byre__transport_t byre__transport_mpi = {
     .name = "mpi",
     .start = start,
     .stop = release,
+    .sweep = remove_segment,
     .max_tag = 32767,
     .allgather = allgather,
     .node_leader = node_leader,
