@@ -129,6 +129,7 @@ static void report(const struct crew *crew, const char *variant, struct samples 
         row.floor = percentile(samples->floor, samples->count, percents[i]);
         row.ratio = row.value / row.floor;
         row.ratio_p10 = row.ratio_p90 = NAN;
+        if (i > 0) row.p10 = row.p90 = NAN;
         report_row(&row);
     }
 }
