@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A message that is longer than the buffer is an error and is kept whole: the next receive on the port
+ * gets it, and the order stays. */
+#include "testing.h"
+
+static const size_t sizes[] = { 100, 10 * 1024, 1024 * 1024 };
+static const size_t rooms[] = { 0, 8, 99, 4096, 10 * 1024 - 1, 1024 * 1024 - 1 };
+
+static char *out, *in;
+static int number;
+
+static uint64_t seed_of(int source, int which)
+{
+    return mix3((uint64_t)source, 77, (uint64_t)which);
+}
+
+static void send_one(int port, size_t bytes)
+{
+    fill(out, bytes, seed_of(me, number));
+    EXPECT(BYRE_OK, byre_isend_copy(at(right(), port), out, bytes));
+    number++;
+}
+
+static void told_right(const byre_info_t *info, int port, size_t bytes)
+{
+    EQUAL(left(), info->source);
+    EQUAL(port, info->port);
+    EQUAL(bytes, info->bytes);
+}
+
+static void gets(int port, int from, int which, size_t bytes)
+{
+    byre_info_t info;
+    memset(in, 0, bytes);
+    EXPECT(BYRE_OK, byre_recv(port, from, in, 2 * MIB, &info));
+    told_right(&info, port, bytes);
+    CHECK(filled(in, bytes, seed_of(left(), which)));
+}
+
+/* Blocking: too short twice, then long enough; another message behind it. */
+static void blocking(size_t bytes, size_t room, int from)
+{
+    byre_info_t info;
+    int which = number;
+    send_one(1, bytes);
+    send_one(1, 20);
+    EXPECT(BYRE_ETRUNC, byre_recv(1, from, room ? in : NULL, room, &info));
+    told_right(&info, 1, bytes);
+    EXPECT(BYRE_OK, byre_poll(1, from, &info));
+    told_right(&info, 1, bytes);
+    EXPECT(BYRE_ETRUNC, byre_recv(1, left(), room ? in : NULL, room, NULL));
+    gets(1, from, which, bytes);
+    gets(1, from, which + 1, 20);
+}
+
+/* All that are posted are too short; then a blocking one gets it. */
+static void all_too_short(size_t bytes)
+{
+    enum { SHORT = 4 };
+    byre_request_t reqs[SHORT];
+    int which = number;
+    char few[SHORT][8];
+    for (int i = 0; i < SHORT; i++)
+        EXPECT(BYRE_OK, byre_irecv(3, i % 2 ? BYRE_ANY : left(), few[i], 8, &reqs[i]));
+    EXPECT(BYRE_OK, byre_barrier());
+    send_one(3, bytes);
+    send_one(3, 8);
+    for (int i = 0; i < SHORT; i++) {
+        byre_info_t info;
+        EXPECT(BYRE_ETRUNC, byre_wait(&reqs[i], &info));
+        told_right(&info, 3, bytes);
+    }
+    gets(3, BYRE_ANY, which, bytes);
+    gets(3, left(), which + 1, 8);
+}
+
+/* The other ways to take what was kept. */
+static _Atomic int popped;
+
+static void pop(void *msg, const byre_info_t *info, void *arg)
+{
+    int which = *(int *)arg + atomic_load(&popped);
+    CHECK(filled(msg, info->bytes, seed_of(info->source, which)));
+    atomic_fetch_add(&popped, 1);
+}
+
+static void other_ways(size_t bytes)
+{
+    byre_info_t info;
+    void *message;
+    int which = number;
+    byre_request_t req;
+    send_one(4, bytes);
+    EXPECT(BYRE_ETRUNC, byre_recv(4, BYRE_ANY, in, 8, &info));
+    EXPECT(BYRE_OK, byre_get_message(4, left(), &message, &info));
+    told_right(&info, 4, bytes);
+    CHECK(filled(message, bytes, seed_of(left(), which)));
+    free(message);
+
+    which = number;
+    send_one(4, bytes);
+    EXPECT(BYRE_ETRUNC, byre_recv(4, left(), in, 8, &info));
+    EXPECT(BYRE_OK, byre_irecv(4, BYRE_ANY, in, bytes, &req));
+    EXPECT(BYRE_OK, byre_wait(&req, &info));
+    told_right(&info, 4, bytes);
+    CHECK(filled(in, bytes, seed_of(left(), which)));
+
+    which = number;
+    send_one(4, bytes);
+    EXPECT(BYRE_ETRUNC, byre_recv(4, left(), in, 8, &info));
+    atomic_store(&popped, 0);
+    EXPECT(BYRE_OK, byre_port_popup(4, pop, &which));
+    UNTIL(atomic_load(&popped) == 1);
+    EXPECT(BYRE_OK, byre_port_popup(4, NULL, NULL));
+}
+
+/* Rank by rank: one that was cut short does not hide another's message. */
+static void per_source(void)
+{
+    byre_info_t info;
+    if (ranks < 3) return;
+    fill(out, 500, seed_of(me, 0));
+    EXPECT(BYRE_OK, byre_isend_copy(at(right(), 5), out, 500));
+    EXPECT(BYRE_OK, byre_isend_copy(at(left(), 5), out, 5));
+    EXPECT(BYRE_ETRUNC, byre_recv(5, left(), in, 8, &info));
+    EXPECT(BYRE_OK, byre_recv(5, right(), in, 8, &info));
+    EQUAL(5, info.bytes);
+    EQUAL(right(), info.source);
+    EXPECT(BYRE_OK, byre_recv(5, BYRE_ANY, in, 500, &info));
+    EQUAL(left(), info.source);
+    CHECK(filled(in, 500, seed_of(left(), 0)));
+}
+
+int main(void)
+{
+    uint64_t kept = 0;
+    start();
+    out = room_for(MIB);
+    in = room_for(2 * MIB);
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
+        for (size_t j = 0; j < LENGTH(rooms); j++) {
+            if (rooms[j] >= sizes[i]) continue;
+            blocking(sizes[i], rooms[j], left());
+            blocking(sizes[i], rooms[j], BYRE_ANY);
+        }
+        all_too_short(sizes[i]);
+        other_ways(sizes[i]);
+    }
+    per_source();
+    EXPECT(BYRE_OK, byre_counter_get("msg_kept", &kept));
+    CHECK(kept > 0);
+    free(in);
+    free(out);
+    return finish();
+}
