@@ -17,6 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* ThreadSanitizer delivers signals itself: no fault inside a handler, an errno of its own, and what a
+ * resolver may do beyond the letter of async-signal-safety it reports. */
+#ifdef __SANITIZE_THREAD__
+enum { UNDER_TSAN = 1 };
+#else
+enum { UNDER_TSAN = 0 };
+#endif
+
 static size_t page;
 
 static char *map_pages(size_t pages, int prot)
@@ -606,8 +614,6 @@ int main(void)
     tcase_add_test(tcase, resolved);
     tcase_add_test(tcase, registration_errors);
     tcase_add_test(tcase, many_ranges);
-    tcase_add_test(tcase, nested);
-    tcase_add_test(tcase, unregister_waits);
     tcase_add_test(tcase, threads_at_once);
     tcase_add_test(tcase, registration_under_load);
     tcase_add_test(tcase, stale_faults);
@@ -616,11 +622,15 @@ int main(void)
     tcase_add_test(tcase, earlier_handler);
     tcase_add_test(tcase, earlier_handler_nodefer);
     tcase_add_test(tcase, earlier_handler_once);
-    tcase_add_test(tcase, plain_handler_sent_signal);
     tcase_add_test(tcase, signals_wait);
     tcase_add_test(tcase, alternate_stack);
     tcase_add_test(tcase, given_back);
     tcase_add_test(tcase, not_given_back);
+    if (!UNDER_TSAN) {
+        tcase_add_test(tcase, nested);
+        tcase_add_test(tcase, unregister_waits);
+        tcase_add_test(tcase, plain_handler_sent_signal);
+    }
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
