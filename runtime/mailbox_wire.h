@@ -2,7 +2,7 @@
 /*
  * What clients and owners of mailboxes say to each other.
  *
- * The owner of a mailbox, the rank that created it, keeps its queue (mailbox_owner.c). A client is a
+ * The owner of a mailbox, the rank that created it, keeps its queue (mailbox_owner.c, mailbox_box.c). A client is a
  * thread of any rank, the owner's too, inside one of the public calls (mailbox.c). An operation has
  * a token, unique at its rank; the owner ends it with exactly one ANSWER or DELIVER. All are active
  * messages, so between two ranks they arrive in order.
