@@ -169,14 +169,14 @@ static bool launch(struct outgoing *out)
     size_t bytes = sizeof *wire + wire->bytes;
     if (byre__transport->isend(BYRE__CHANNEL_AM, out->rank, TAG, out->frame, bytes, false,
                                &out->frame_req) == BYRE_OK)
-        out->frame_busy = true;
+        out->frame_busy = out->frame_req.handle != NULL;
     if ((wire->flags & BYRE__AM_BULK) &&
         byre__transport->isend(BYRE__CHANNEL_BULK, out->rank, (int)wire->bulk_tag, out->bulk,
                                wire->bulk_bytes, false, &out->bulk_req) == BYRE_OK)
-        out->bulk_busy = true;
+        out->bulk_busy = out->bulk_req.handle != NULL;
     byre__count(am_sent);
     byre__wake_peer(out->rank, BYRE__WAKE_AM);
-    return outgoing_done(out);
+    return !out->frame_busy && !out->bulk_busy;
 }
 
 /* A peer that is gone by now will not be abandoned again: that is done here. Invariant 3. */
@@ -382,7 +382,7 @@ static void dispatch(int source, const byre__am_wire_t *wire, const void *data, 
                          .data = data,
                          .bytes = wire->bytes,
                          .bulk = bulk,
-                         .bulk_bytes = bulk != NULL ? wire->bulk_bytes : 0,
+                         .bulk_bytes = wire->bulk_bytes,
                          .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0};
     handle(&message, wire);
 }

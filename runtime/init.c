@@ -39,15 +39,41 @@ static void choose_transport(void)
     byre__transport = mpi ? &byre__transport_mpi : &byre__transport_loopback;
 }
 
-/* Ranks of this node against the processors that they may use together. */
-static void compare_cores(void)
+/* Are two ranks bound to the same single processor (mpirun without a map does that on small nodes)? */
+static bool share_one(const byre__cpuset_t *sets, int ranks)
 {
-    byre__cpuset_t outer;
+    for (int i = 0; i < ranks; i++)
+        for (int j = 0; j < i; j++)
+            if (byre__cpuset_count(&sets[i]) == 1 && byre__cpuset_equal(&sets[i], &sets[j]))
+                return true;
+    return false;
+}
+
+/* Where the service threads of this node go, and whether there is a processor for each thread that
+ * wants to spin: every rank one, and one more before service threads may. */
+static int share_processors(void)
+{
+    size_t size = (size_t)byre__nodes.size;
+    byre__cpuset_t own, outer, *all = malloc(size * sizeof *all);
+    if (all == NULL) return BYRE_ENOMEM;
+    byre__machine_own(&own);
     byre__machine_outer(&outer);
-    int cores = byre__cpuset_count(&outer);
-    byre__cores_short = byre__nodes.local_ranks > cores;
-    byre__info("%d ranks on %d processors of this node: waiting threads %s", byre__nodes.local_ranks,
-               cores, byre__cores_short ? "yield" : "spin");
+    int error = byre__transport->allgather(&own, all, sizeof own);
+    int ranks = 0, self = 0, cores = byre__cpuset_count(&outer);
+    for (int r = 0; r < byre__nodes.size && error == BYRE_OK; r++) {
+        if (byre__nodes.peers[r].slot == NULL) continue;
+        if (r == byre__nodes.rank) self = ranks;
+        all[ranks++] = all[r]; /* in place: ranks <= r */
+    }
+    if (error == BYRE_OK) {
+        byre__service_place(all, ranks, self, &outer);
+        byre__cores_short = ranks > cores || (cores > 1 && share_one(all, ranks));
+        byre__cores_spare = ranks < cores && !byre__cores_short;
+        byre__info("%d ranks on %d processors of this node: waiting threads %s", ranks, cores,
+                   byre__cores_short ? "yield" : "spin");
+    }
+    free(all);
+    return error;
 }
 
 struct step {
@@ -82,7 +108,7 @@ static int start_popups(void)
 static int start_machine(void)
 {
     int error = byre__machine_load();
-    if (error == BYRE_OK) compare_cores();
+    if (error == BYRE_OK) error = share_processors();
     return error;
 }
 

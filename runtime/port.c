@@ -20,6 +20,7 @@
 #include "counters.h"
 #include "detector.h"
 #include "log.h"
+#include "popup.h"
 #include "progress.h"
 #include "service.h"
 #include "stage.h"
@@ -31,33 +32,60 @@ enum { BUCKETS = 256, MOST_PER_TURN = 16 };
 
 _Atomic int byre__port_special;
 
-static struct {
-    pthread_mutex_t lock;
-    struct byre__port *buckets[BUCKETS];
-    struct byre__taking *taking;
-} ports = {.lock = PTHREAD_MUTEX_INITIALIZER};
+/* A message that was taken out of MPI and fits nobody yet. */
+struct kept {
+    struct kept *next;
+    int source;
+    size_t bytes;
+    void *stage;          /* it lies here, or */
+    byre__tmsg_t message; /* MPI has it, matched */
+};
 
-struct byre__popup_msg {
+struct port {
+    struct port *next;        /* in its hash bucket */
+    struct port *next_active; /* in ports.active */
+    bool active;
+    int number;
+    struct byre_request *queue, **queue_end; /* receives, in the order in which they began */
+    struct kept *kept, **kept_end;
+    byre_popup_fn popup;
+    void *popup_arg;
+    bool popup_ending; /* byre_port_popup waits for `running` to become 0 */
+    int running;       /* pop-up handlers that run or are to run */
+};
+
+/* A message for a pop-up handler. */
+struct popup_msg {
     byre__popup_job_t job;
-    struct byre__port *port;
+    struct popup_msg *next; /* while it is being received */
+    byre__treq_t treq;
+    struct port *port;
     byre_popup_fn fn;
     void *arg;
     byre_info_t info;
     _Alignas(16) unsigned char data[];
 };
 
-static _Thread_local struct byre__port *running_port;
+static struct {
+    pthread_mutex_t lock;
+    struct port *buckets[BUCKETS];
+    struct port *active;         /* ports with a queue or a handler */
+    struct byre_request *taking; /* queued receives whose message has been matched */
+    struct popup_msg *popping;   /* the same for pop-up handlers */
+} ports = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static struct byre__port *find(int number)
+static _Thread_local struct port *running_port;
+
+static struct port *find(int number)
 {
-    struct byre__port *port = ports.buckets[number % BUCKETS];
+    struct port *port = ports.buckets[number % BUCKETS];
     while (port != NULL && port->number != number) port = port->next;
     return port;
 }
 
-static struct byre__port *find_or_add(int number)
+static struct port *find_or_add(int number)
 {
-    struct byre__port *port = find(number);
+    struct port *port = find(number);
     if (port != NULL) return port;
     port = calloc(1, sizeof *port);
     if (port == NULL) return NULL;
@@ -69,13 +97,13 @@ static struct byre__port *find_or_add(int number)
     return port;
 }
 
-static bool is_special(const struct byre__port *port)
+static bool is_special(const struct port *port)
 {
     return port->queue != NULL || port->kept != NULL || port->popup != NULL;
 }
 
 /* Call around every change of a port: keeps invariant 3. */
-static void count_special(bool before, const struct byre__port *port)
+static void count_special(bool before, const struct port *port)
 {
     bool after = is_special(port);
     if (after != before) atomic_fetch_add(&byre__port_special, after ? 1 : -1);
@@ -83,11 +111,11 @@ static void count_special(bool before, const struct byre__port *port)
 
 /* ---- kept messages ---------------------------------------------------------------------------- */
 
-static void keep(int number, const struct byre__kept *what)
+static void keep(int number, const struct kept *what)
 {
-    struct byre__kept *kept = malloc(sizeof *kept);
+    struct kept *kept = malloc(sizeof *kept);
     pthread_mutex_lock(&ports.lock);
-    struct byre__port *port = kept != NULL ? find_or_add(number) : NULL;
+    struct port *port = kept != NULL ? find_or_add(number) : NULL;
     BYRE__ASSERT(port != NULL); /* out of memory for 64 bytes: better than a lost message */
     bool before = is_special(port);
     *kept = *what;
@@ -101,24 +129,24 @@ static void keep(int number, const struct byre__kept *what)
 
 void byre__port_keep_stage(int port, int source, void *stage, size_t bytes)
 {
-    keep(port, &(struct byre__kept){.source = source, .stage = stage, .bytes = bytes});
+    keep(port, &(struct kept){.source = source, .stage = stage, .bytes = bytes});
 }
 
 void byre__port_keep_message(int port, int source, byre__tmsg_t message, size_t bytes)
 {
-    keep(port, &(struct byre__kept){.source = source, .message = message, .bytes = bytes});
+    keep(port, &(struct kept){.source = source, .message = message, .bytes = bytes});
 }
 
-static struct byre__kept **find_kept(struct byre__port *port, int from)
+static struct kept **find_kept(struct port *port, int from)
 {
-    for (struct byre__kept **at = &port->kept; *at != NULL; at = &(*at)->next)
+    for (struct kept **at = &port->kept; *at != NULL; at = &(*at)->next)
         if (from == BYRE_ANY || (*at)->source == from) return at;
     return NULL;
 }
 
-static struct byre__kept *unlink_kept(struct byre__port *port, struct byre__kept **at)
+static struct kept *unlink_kept(struct port *port, struct kept **at)
 {
-    struct byre__kept *kept = *at;
+    struct kept *kept = *at;
     *at = kept->next;
     if (port->kept_end == &kept->next) port->kept_end = at;
     return kept;
@@ -133,38 +161,46 @@ static void end_request(byre_request_t request, int result)
     atomic_store_explicit(&request->complete, 1, memory_order_release);
 }
 
+/* A large message has been received: its sender may wait for that. */
+static void received(int source, size_t bytes)
+{
+    byre__count(msg_received);
+    if (bytes >= BYRE__LARGE) byre__wake_peer(source, BYRE__WAKE_MSG);
+}
+
 /* A queued receive has its message: receive it, or keep it if it is too long. */
-static void give_message(struct byre__port *port, byre_request_t request, byre__tmsg_t message,
+static void give_message(struct port *port, byre_request_t request, byre__tmsg_t message,
                          const byre__tstatus_t *status)
 {
     request->info =
         (byre_info_t){.source = status->source, .port = port->number, .bytes = status->bytes};
-    struct byre__taking *taking = status->bytes <= request->room ? malloc(sizeof *taking) : NULL;
-    if (taking == NULL) {
-        struct byre__kept *kept = malloc(sizeof *kept);
+    if (status->bytes > request->room) {
+        struct kept *kept = malloc(sizeof *kept);
         BYRE__ASSERT(kept != NULL);
-        *kept = (struct byre__kept){
+        *kept = (struct kept){
             .source = status->source, .bytes = status->bytes, .message = message};
         *port->kept_end = kept;
         port->kept_end = &kept->next;
         byre__count(msg_kept);
-        end_request(request, status->bytes > request->room ? BYRE_ETRUNC : BYRE_ENOMEM);
+        end_request(request, BYRE_ETRUNC);
         return;
     }
-    taking->request = request;
-    taking->msg = NULL;
     byre__cow_resolve(request->buf, status->bytes);
-    if (byre__transport->receive(&message, request->buf, status->bytes, &taking->treq) != BYRE_OK) {
-        free(taking);
+    if (byre__transport->receive(&message, request->buf, status->bytes, &request->treq) != BYRE_OK) {
         end_request(request, BYRE_EMPI);
         return;
     }
+    if (byre__transport->test(&request->treq, NULL)) {
+        received(request->info.source, status->bytes);
+        end_request(request, BYRE_OK);
+        return;
+    }
     if (status->bytes >= BYRE__LARGE) atomic_fetch_add(&byre__engine_unannounced, 1);
-    taking->next = ports.taking;
-    ports.taking = taking;
+    request->next = ports.taking;
+    ports.taking = request;
 }
 
-static struct byre_request *unlink_request(struct byre__port *port, struct byre_request **at)
+static struct byre_request *unlink_request(struct port *port, struct byre_request **at)
 {
     struct byre_request *request = *at;
     *at = request->next;
@@ -173,14 +209,14 @@ static struct byre_request *unlink_request(struct byre__port *port, struct byre_
 }
 
 /* Invariant 2: the first receive in the queue that takes messages from this source. */
-static struct byre_request **first_wanting(struct byre__port *port, int source)
+static struct byre_request **first_wanting(struct port *port, int source)
 {
     struct byre_request **at = &port->queue;
     while ((*at)->peer != BYRE_ANY && (*at)->peer != source) at = &(*at)->next;
     return at;
 }
 
-static bool asked_before(const struct byre__port *port, const struct byre_request *until, int from)
+static bool asked_before(const struct port *port, const struct byre_request *until, int from)
 {
     for (const struct byre_request *r = port->queue; r != until; r = r->next)
         if (r->peer == from) return true;
@@ -188,11 +224,11 @@ static bool asked_before(const struct byre__port *port, const struct byre_reques
 }
 
 /* Give a kept message to the first queued receive that it fits. */
-static int match_kept(struct byre__port *port)
+static int match_kept(struct port *port)
 {
     int matched = 0;
     for (struct byre_request **at = &port->queue; port->kept != NULL && *at != NULL;) {
-        struct byre__kept **kept_at = find_kept(port, (*at)->peer);
+        struct kept **kept_at = find_kept(port, (*at)->peer);
         if (kept_at == NULL) {
             at = &(*at)->next;
             continue;
@@ -205,7 +241,7 @@ static int match_kept(struct byre__port *port)
             end_request(request, BYRE_ETRUNC);
             continue;
         }
-        struct byre__kept *kept = unlink_kept(port, kept_at);
+        struct kept *kept = unlink_kept(port, kept_at);
         byre__cow_resolve(request->buf, kept->bytes);
         if (kept->stage != NULL) {
             if (kept->bytes > 0) memcpy(request->buf, kept->stage, kept->bytes);
@@ -221,7 +257,7 @@ static int match_kept(struct byre__port *port)
     return matched;
 }
 
-static int match_queue(struct byre__port *port)
+static int match_queue(struct port *port)
 {
     int matched = match_kept(port);
     byre__tmsg_t message;
@@ -242,7 +278,7 @@ static int match_queue(struct byre__port *port)
 }
 
 /* Receives from the dead end, now that nothing of theirs is left here. */
-static int end_hopeless(struct byre__port *port)
+static int end_hopeless(struct port *port)
 {
     int ended = 0;
     bool news = byre__failure_news();
@@ -263,10 +299,9 @@ static int end_hopeless(struct byre__port *port)
 
 static void run_popup(byre__popup_job_t *job)
 {
-    struct byre__popup_msg *msg = (struct byre__popup_msg *)job;
-    struct byre__port *port = msg->port;
+    struct popup_msg *msg = (struct popup_msg *)job;
+    struct port *port = msg->port;
     running_port = port;
-    byre__count(popups);
     msg->fn(msg->data, &msg->info, msg->arg);
     running_port = NULL;
     free(msg);
@@ -276,9 +311,9 @@ static void run_popup(byre__popup_job_t *job)
     if (last) byre__progress_kick();
 }
 
-static struct byre__popup_msg *new_popup_msg(struct byre__port *port, int source, size_t bytes)
+static struct popup_msg *new_popup_msg(struct port *port, int source, size_t bytes)
 {
-    struct byre__popup_msg *msg = malloc(sizeof *msg + bytes);
+    struct popup_msg *msg = malloc(sizeof *msg + bytes);
     if (msg == NULL) return NULL;
     msg->job.run = run_popup;
     msg->port = port;
@@ -291,37 +326,32 @@ static struct byre__popup_msg *new_popup_msg(struct byre__port *port, int source
 
 /* Take a message for a pop-up handler. The probe tells the length, so that memory is there before
  * the message is taken. */
-static bool take_for_popup(struct byre__port *port)
+static bool take_for_popup(struct port *port)
 {
     byre__tstatus_t status;
     byre__tmsg_t message;
     if (!byre__transport->probe(BYRE__CHANNEL_MSG, BYRE_ANY, port->number, &status)) return false;
-    struct byre__taking *taking = malloc(sizeof *taking);
-    struct byre__popup_msg *msg =
-        taking != NULL ? new_popup_msg(port, status.source, status.bytes) : NULL;
+    struct popup_msg *msg = new_popup_msg(port, status.source, status.bytes);
     if (msg == NULL ||
         !byre__transport->take(BYRE__CHANNEL_MSG, status.source, port->number, &message, &status))
         goto undo;
-    taking->request = NULL;
-    taking->msg = msg;
-    if (byre__transport->receive(&message, msg->data, status.bytes, &taking->treq) != BYRE_OK)
+    if (byre__transport->receive(&message, msg->data, status.bytes, &msg->treq) != BYRE_OK)
         goto undo;
     if (status.bytes >= BYRE__LARGE) atomic_fetch_add(&byre__engine_unannounced, 1);
-    taking->next = ports.taking;
-    ports.taking = taking;
+    msg->next = ports.popping;
+    ports.popping = msg;
     return true;
 undo:
     if (msg != NULL) port->running--;
     free(msg);
-    free(taking);
     return false;
 }
 
-static bool popup_kept(struct byre__port *port)
+static bool popup_kept(struct port *port)
 {
     if (port->kept == NULL || port->kept->stage == NULL) return false;
-    struct byre__kept *kept = port->kept;
-    struct byre__popup_msg *msg = new_popup_msg(port, kept->source, kept->bytes);
+    struct kept *kept = port->kept;
+    struct popup_msg *msg = new_popup_msg(port, kept->source, kept->bytes);
     if (msg == NULL) return false;
     (void)unlink_kept(port, &port->kept);
     memcpy(msg->data, kept->stage, kept->bytes);
@@ -331,7 +361,7 @@ static bool popup_kept(struct byre__port *port)
     return true;
 }
 
-static int match_popup(struct byre__port *port)
+static int match_popup(struct port *port)
 {
     int matched = 0;
     while (matched < MOST_PER_TURN && popup_kept(port)) matched++;
@@ -342,33 +372,43 @@ static int match_popup(struct byre__port *port)
 static int poll_taking(void)
 {
     int count = 0;
-    byre__tstatus_t status;
-    for (struct byre__taking **at = &ports.taking; *at != NULL;) {
-        struct byre__taking *taking = *at;
-        int source = taking->request != NULL ? taking->request->info.source
-                                             : taking->msg->info.source;
-        size_t bytes =
-            taking->request != NULL ? taking->request->info.bytes : taking->msg->info.bytes;
-        bool there = byre__transport->test(&taking->treq, &status);
+    for (struct byre_request **at = &ports.taking; *at != NULL;) {
+        struct byre_request *request = *at;
+        int source = request->info.source;
+        bool there = byre__transport->test(&request->treq, NULL);
         if (!there && !byre__peer_absent(source)) {
-            at = &taking->next;
+            at = &request->next;
             continue;
         }
-        *at = taking->next;
-        if (bytes >= BYRE__LARGE) {
-            atomic_fetch_sub(&byre__engine_unannounced, 1);
-            byre__wake_peer(source, BYRE__WAKE_MSG); /* its send is complete */
-        }
-        if (there) byre__count(msg_received);
-        if (taking->request != NULL) {
-            end_request(taking->request, there ? status.error : BYRE_EPEER);
-        } else if (there) {
-            byre__popup_submit(&taking->msg->job);
-        } else {
-            taking->msg->port->running--; /* its sender died: MPI may still hold the memory */
-        }
-        free(taking);
+        *at = request->next;
+        if (request->info.bytes >= BYRE__LARGE) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        if (there) received(source, request->info.bytes);
+        end_request(request, there ? BYRE_OK : BYRE_EPEER);
         count++;
+    }
+    return count;
+}
+
+static int poll_popping(void)
+{
+    int count = 0;
+    for (struct popup_msg **at = &ports.popping; *at != NULL;) {
+        struct popup_msg *msg = *at;
+        int source = msg->info.source;
+        bool there = byre__transport->test(&msg->treq, NULL);
+        if (!there && !byre__peer_absent(source)) {
+            at = &msg->next;
+            continue;
+        }
+        *at = msg->next;
+        if (msg->info.bytes >= BYRE__LARGE) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        count++;
+        if (!there) {
+            msg->port->running--; /* its sender died; MPI may still hold the memory */
+            continue;
+        }
+        received(source, msg->info.bytes);
+        byre__popup_submit(&msg->job);
     }
     return count;
 }
@@ -378,18 +418,32 @@ int byre__port_poll(void)
     int happened = 0;
     bool absent = atomic_load(&byre__absent) > 0;
     pthread_mutex_lock(&ports.lock);
-    for (int b = 0; b < BUCKETS; b++) {
-        for (struct byre__port *port = ports.buckets[b]; port != NULL; port = port->next) {
-            bool before = is_special(port);
-            if (port->queue != NULL) happened += match_queue(port);
-            if (absent && port->queue != NULL) happened += end_hopeless(port);
-            if (port->popup != NULL) happened += match_popup(port);
-            count_special(before, port);
+    for (struct port **at = &ports.active; *at != NULL;) {
+        struct port *port = *at;
+        bool before = is_special(port);
+        if (port->queue != NULL) happened += match_queue(port);
+        if (absent && port->queue != NULL) happened += end_hopeless(port);
+        if (port->popup != NULL) happened += match_popup(port);
+        count_special(before, port);
+        if (port->queue != NULL || port->popup != NULL) {
+            at = &port->next_active;
+            continue;
         }
+        port->active = false;
+        *at = port->next_active;
     }
-    happened += poll_taking();
+    if (ports.taking != NULL) happened += poll_taking();
+    if (ports.popping != NULL) happened += poll_popping();
     pthread_mutex_unlock(&ports.lock);
     return happened;
+}
+
+static void activate(struct port *port)
+{
+    if (port->active) return;
+    port->active = true;
+    port->next_active = ports.active;
+    ports.active = port;
 }
 
 /* ---- for receives ------------------------------------------------------------------------------ */
@@ -397,7 +451,7 @@ int byre__port_poll(void)
 int byre__port_enqueue(byre_request_t request)
 {
     pthread_mutex_lock(&ports.lock);
-    struct byre__port *port = find_or_add(request->port);
+    struct port *port = find_or_add(request->port);
     int error = port == NULL ? BYRE_ENOMEM : port->popup != NULL ? BYRE_EBUSY : BYRE_OK;
     if (error == BYRE_OK) {
         bool before = is_special(port);
@@ -406,6 +460,7 @@ int byre__port_enqueue(byre_request_t request)
         port->queue_end = &request->next;
         atomic_fetch_add(&byre__message_jobs, 1);
         (void)match_queue(port);
+        if (port->queue != NULL) activate(port);
         count_special(before, port);
     }
     pthread_mutex_unlock(&ports.lock);
@@ -416,13 +471,13 @@ int byre__port_enqueue(byre_request_t request)
 int byre__port_state(int number, int from, byre_info_t *info_out, bool *queued_out)
 {
     pthread_mutex_lock(&ports.lock);
-    struct byre__port *port = find(number);
+    struct port *port = find(number);
     int found = BYRE_EAGAIN;
     *queued_out = port != NULL && port->queue != NULL;
     if (port != NULL && port->popup != NULL) {
         found = BYRE_EBUSY;
     } else if (port != NULL) {
-        struct byre__kept **at = find_kept(port, from);
+        struct kept **at = find_kept(port, from);
         if (at != NULL) {
             *info_out = (byre_info_t){
                 .source = (*at)->source, .port = number, .bytes = (*at)->bytes};
@@ -437,7 +492,7 @@ bool byre__port_cancel(byre_request_t request)
 {
     bool found = false;
     pthread_mutex_lock(&ports.lock);
-    struct byre__port *port = find(request->port);
+    struct port *port = find(request->port);
     for (struct byre_request **at = port == NULL ? NULL : &port->queue;
          at != NULL && *at != NULL && !found; at = &(*at)->next) {
         if (*at != request) continue;
@@ -454,7 +509,7 @@ bool byre__port_cancel(byre_request_t request)
 
 /* ---- pop-up ports ------------------------------------------------------------------------------ */
 
-static int install(struct byre__port *port, byre_popup_fn fn, void *arg)
+static int install(struct port *port, byre_popup_fn fn, void *arg)
 {
     if (port == NULL) return BYRE_ENOMEM;
     if (port->popup != NULL || port->popup_ending) return BYRE_EEXIST;
@@ -462,6 +517,7 @@ static int install(struct byre__port *port, byre_popup_fn fn, void *arg)
     bool before = is_special(port);
     port->popup = fn;
     port->popup_arg = arg;
+    activate(port);
     count_special(before, port);
     atomic_fetch_add(&byre__message_jobs, 1);
     return BYRE_OK;
@@ -469,14 +525,14 @@ static int install(struct byre__port *port, byre_popup_fn fn, void *arg)
 
 static bool none_running(void *arg)
 {
-    struct byre__port *port = arg;
+    struct port *port = arg;
     pthread_mutex_lock(&ports.lock);
     bool none = port->running == 0;
     pthread_mutex_unlock(&ports.lock);
     return none;
 }
 
-static int remove_popup(struct byre__port *port)
+static int remove_popup(struct port *port)
 {
     if (port == NULL || port->popup == NULL) return BYRE_ENOTFOUND;
     if (running_port == port) return BYRE_ECONTEXT;
@@ -494,7 +550,7 @@ int byre_port_popup(int number, byre_popup_fn fn, void *arg)
     if (byre__check_port(number) != BYRE_OK) return BYRE_EPORT;
     if (fn == NULL && byre__in_handler()) return BYRE_ECONTEXT;
     pthread_mutex_lock(&ports.lock);
-    struct byre__port *port = fn != NULL ? find_or_add(number) : find(number);
+    struct port *port = fn != NULL ? find_or_add(number) : find(number);
     int error = fn != NULL ? install(port, fn, arg) : remove_popup(port);
     pthread_mutex_unlock(&ports.lock);
     if (error != BYRE_OK) return error;
@@ -513,10 +569,10 @@ void byre__port_fini(void)
 {
     for (int b = 0; b < BUCKETS; b++) {
         while (ports.buckets[b] != NULL) {
-            struct byre__port *port = ports.buckets[b];
+            struct port *port = ports.buckets[b];
             ports.buckets[b] = port->next;
             while (port->kept != NULL) {
-                struct byre__kept *kept = port->kept;
+                struct kept *kept = port->kept;
                 port->kept = kept->next;
                 if (kept->stage != NULL) byre__stage_put(kept->stage);
                 free(kept);
@@ -524,11 +580,9 @@ void byre__port_fini(void)
             free(port);
         }
     }
-    while (ports.taking != NULL) {
-        struct byre__taking *taking = ports.taking;
-        ports.taking = taking->next;
-        free(taking);
-    }
+    ports.active = NULL;
+    ports.taking = NULL;
+    ports.popping = NULL;
     atomic_store(&byre__port_special, 0);
     atomic_store(&byre__message_jobs, 0);
 }

@@ -65,7 +65,7 @@ static struct {
 _Atomic uint32_t byre__engine_activity;
 _Atomic int byre__engine_unannounced;
 _Atomic int byre__service_deep;
-bool byre__cores_short;
+bool byre__cores_short, byre__cores_spare;
 uint64_t byre__nap_ns;
 
 static _Thread_local int in_handler;
@@ -95,8 +95,8 @@ uint64_t byre__now_ns(void)
 int byre__progress_init(void)
 {
     int spin = byre__env_int(BYRE__ENV_SPIN_US), nap = byre__env_int(BYRE__ENV_NAP_US);
-    if (spin < 0) spin = byre__cores_short ? 0 : 50;
-    if (nap < 0) nap = byre__cores_short ? 1000 : 200;
+    if (spin < 0) spin = byre__cores_short ? 0 : 200;
+    if (nap < 0) nap = byre__cores_spare ? 200 : 1000;
     engine.spin_ns = (uint64_t)spin * 1000u;
     engine.yield_ns = (uint64_t)byre__env_int(BYRE__ENV_YIELD_US) * 1000u;
     byre__nap_ns = (uint64_t)(nap > 10 ? nap : 10) * 1000u;
@@ -194,7 +194,7 @@ static void sleep_driving(byre__done_fn done, void *arg, uint64_t deadline_ns)
         uint64_t limit = byre__sleep_limit_ns(), now = byre__now_ns();
         if (deadline_ns != 0 && deadline_ns < now + limit)
             limit = deadline_ns > now ? deadline_ns - now : 0;
-        bool died = byre__sleep(limit);
+        bool died = byre__sleep(limit) & BYRE__WOKEN_DEATH;
         atomic_store(&byre__nodes.mine->waiter, 0);
         (void)byre__detector_tick(died ? BYRE__TICK_NOW : byre__now_ns());
     } else {

@@ -57,6 +57,8 @@ static inline void byre__engine_attention(void)
 
 /* Are there fewer cores than threads that want them? Then nobody spins. */
 extern bool byre__cores_short;
+/* Is there one more, so that a service thread may spin for a moment? */
+extern bool byre__cores_spare;
 
 /* How long may a sleeper sleep at most? What should it be woken for (BYRE__WAKE_*)? */
 uint64_t byre__sleep_limit_ns(void);

@@ -45,6 +45,35 @@ static int hopeless(int from)
     return byre__peer_absent(from) ? from : -1;
 }
 
+static bool request_done(void *arg)
+{
+    return byre__request_done(arg);
+}
+
+/* ---- queued ------------------------------------------------------------------------------------ */
+
+static void fill(byre_request_t request, int port, int from, void *buf, size_t bytes)
+{
+    request->is_send = false;
+    request->handed_out = true;
+    request->peer = from;
+    request->port = port;
+    request->buf = buf;
+    request->room = bytes;
+    request->info = (byre_info_t){.source = from, .port = port};
+}
+
+static int recv_queued(byre_request_t request, byre_info_t *info_out)
+{
+    request->kind = BYRE__REQUEST_ENGINE;
+    atomic_store(&request->complete, 0);
+    int error = byre__port_enqueue(request);
+    if (error != BYRE_OK) return error;
+    (void)byre__wait_until(request_done, request, 0);
+    if (info_out != NULL) *info_out = request->info;
+    return request->result;
+}
+
 /* ---- staged ------------------------------------------------------------------------------------ */
 
 int byre__staged_finish(byre_request_t request, const byre__tstatus_t *status)
@@ -54,8 +83,8 @@ int byre__staged_finish(byre_request_t request, const byre__tstatus_t *status)
     request->stage = NULL;
     if (__builtin_expect(result != BYRE_OK, 0)) {
         if (result == BYRE_ETRUNC)
-            byre__error("a message of more than 2 GiB from rank %d came to a buffer of %zu bytes: "
-                        "what is beyond 2 GiB is lost",
+            byre__error("a message of more than 64 GiB from rank %d came to a buffer of %zu bytes: "
+                        "what is beyond 64 GiB is lost",
                         status->source, request->room);
         byre__stage_put(stage);
         return result;
@@ -83,14 +112,10 @@ static int begin_staged(byre_request_t request)
     return error;
 }
 
-static bool request_done(void *arg)
-{
-    return byre__request_done(arg);
-}
-
 static int recv_staged(byre_request_t request, byre_info_t *info_out)
 {
     int error = begin_staged(request);
+    if (__builtin_expect(error == BYRE_ENOMEM, 0)) return recv_queued(request, info_out);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     byre__engine_attention();
     int looks = byre__cores_short ? 2 : FAST_LOOKS;
@@ -170,30 +195,6 @@ static int recv_probed(int port, int from, void *buf, size_t bytes, byre_info_t 
     return result;
 }
 
-/* ---- queued ------------------------------------------------------------------------------------ */
-
-static void fill(byre_request_t request, int port, int from, void *buf, size_t bytes)
-{
-    request->is_send = false;
-    request->handed_out = true;
-    request->peer = from;
-    request->port = port;
-    request->buf = buf;
-    request->room = bytes;
-    request->info = (byre_info_t){.source = from, .port = port};
-}
-
-static int recv_queued(byre_request_t request, byre_info_t *info_out)
-{
-    request->kind = BYRE__REQUEST_ENGINE;
-    atomic_store(&request->complete, 0);
-    int error = byre__port_enqueue(request);
-    if (error != BYRE_OK) return error;
-    (void)byre__wait_until(request_done, request, 0);
-    if (info_out != NULL) *info_out = request->info;
-    return request->result;
-}
-
 /* ---- the public face ----------------------------------------------------------------------------- */
 
 int byre_recv(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
@@ -218,10 +219,11 @@ int byre_irecv(int port, int from, void *buf, size_t bytes, byre_request_t *req_
     byre_request_t request = byre__request_get();
     if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
     fill(request, port, from, buf, bytes);
-    if (bytes < BYRE__LARGE && !is_special()) {
-        byre__cow_resolve(buf, bytes);
-        error = begin_staged(request);
-    } else {
+    byre__engine_attention();
+    byre__cow_resolve(buf, bytes);
+    error = BYRE_ENOMEM; /* no stage */
+    if (bytes < BYRE__LARGE && !is_special()) error = begin_staged(request);
+    if (error == BYRE_ENOMEM) {
         request->kind = BYRE__REQUEST_ENGINE;
         error = byre__port_enqueue(request);
     }
@@ -249,7 +251,6 @@ int byre_poll(int port, int from, byre_info_t *info_out)
     int error = check(port, from, NULL, 0);
     if (error != BYRE_OK) return error;
     if (info_out == NULL) info_out = &none;
-    help_engine();
     if (is_special()) {
         error = byre__port_state(port, from, info_out, &queued);
         if (error != BYRE_EAGAIN) return error;
@@ -260,43 +261,68 @@ int byre_poll(int port, int from, byre_info_t *info_out)
         return BYRE_OK;
     }
     int dead = hopeless(from);
-    if (dead < 0) return BYRE_EAGAIN;
+    if (dead < 0) {
+        help_engine();
+        return BYRE_EAGAIN;
+    }
     *info_out = (byre_info_t){.source = dead, .port = port};
     return BYRE_EPEER;
 }
 
-/* The length is known from a poll; another thread may take that message first, so the receive may
- * find a longer one: then it is kept, and we start over. */
-int byre_get_message(int port, int from, void **buf_out, byre_info_t *info_out)
+/* On a port with something special the length is known from a poll; another thread may take that
+ * message first, so that the receive finds a longer one: then we start over. */
+static int get_special(int port, int from, void **buf_out, byre_info_t *info)
 {
-    byre_info_t info;
-    if (buf_out == NULL) return BYRE_EINVAL;
-    if (byre__in_handler()) return BYRE_ECONTEXT;
     for (;;) {
-        int error = byre_poll(port, from, &info);
-        if (error != BYRE_OK) {
-            if (info_out != NULL && error == BYRE_EPEER) *info_out = info;
-            return error;
-        }
-        void *buf = malloc(info.bytes > 0 ? info.bytes : 1);
+        int error = byre_poll(port, from, info);
+        if (error != BYRE_OK) return error;
+        void *buf = malloc(info->bytes > 0 ? info->bytes : 1);
         if (buf == NULL) return BYRE_ENOMEM;
-        struct probing probing = {.port = port, .from = from, .dead = -1};
-        if (is_special()) {
-            error = byre_recv(port, from, buf, info.bytes, &info);
-        } else if (found_or_hopeless(&probing) && probing.found) {
-            info.source = probing.status.source;
-            size_t room = info.bytes;
-            info.bytes = probing.status.bytes;
-            error = finish_probed(&probing, buf, room);
-        } else {
-            error = BYRE_EAGAIN;
-        }
+        error = byre_recv(port, from, buf, info->bytes, info);
         if (error == BYRE_OK) {
             *buf_out = buf;
-            if (info_out != NULL) *info_out = info;
             return BYRE_OK;
         }
         free(buf);
         if (error != BYRE_ETRUNC) return error;
     }
+}
+
+/* The matched probe tells the length, and the message is ours. */
+static int get_probed(struct probing *probing, void **buf_out)
+{
+    size_t bytes = probing->status.bytes;
+    void *buf = malloc(bytes > 0 ? bytes : 1);
+    if (buf == NULL) {
+        byre__port_keep_message(probing->port, probing->status.source, probing->message, bytes);
+        return BYRE_ENOMEM;
+    }
+    int error = finish_probed(probing, buf, bytes);
+    if (error == BYRE_OK)
+        *buf_out = buf;
+    else
+        free(buf);
+    return error;
+}
+
+int byre_get_message(int port, int from, void **buf_out, byre_info_t *info_out)
+{
+    byre_info_t info = {.port = port};
+    struct probing probing = {.port = port, .from = from, .dead = -1};
+    int error = check(port, from, NULL, 0);
+    if (error != BYRE_OK) return error;
+    if (buf_out == NULL) return BYRE_EINVAL;
+    if (byre__in_handler()) return BYRE_ECONTEXT;
+    if (is_special()) {
+        error = get_special(port, from, buf_out, &info);
+    } else if (found_or_hopeless(&probing)) {
+        info.source = probing.found ? probing.status.source : probing.dead;
+        info.bytes = probing.found ? probing.status.bytes : 0;
+        error = probing.found ? get_probed(&probing, buf_out) : BYRE_EPEER;
+    } else {
+        help_engine();
+        return BYRE_EAGAIN;
+    }
+    if (info_out != NULL && (error == BYRE_OK || error == BYRE_EPEER)) *info_out = info;
+    return error;
 }

@@ -79,7 +79,7 @@ static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool syn
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     byre__count(msg_sent);
     byre__wake_peer(to.rank, BYRE__WAKE_MSG);
-    if (__builtin_expect(byre__transport->test(&sending.treq, NULL), 1)) return BYRE_OK;
+    if (sending.treq.handle == NULL) return BYRE_OK;
     return wait_sent(&sending);
 }
 
@@ -105,6 +105,7 @@ static int start(byre_request_t request, byre_addr_t to, const void *buf, size_t
                                        &request->treq);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     byre__count(msg_sent);
+    byre__engine_attention();
     byre__wake_peer(to.rank, BYRE__WAKE_MSG);
     return BYRE_OK;
 }

@@ -41,7 +41,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST_NAP_NS = 10000000, SPIN_NS = 20000, SLICE_NS = 100000 };
+enum { LONGEST_NAP_NS = 10000000, SPIN_NS = 10000, SLICE_NS = 100000, MOST_IN_VAIN = 3 };
 
 static struct {
     pthread_t thread;
@@ -51,6 +51,7 @@ static struct {
     _Atomic int napping;
     _Atomic pid_t tid;
     _Atomic(const char *) scheduling;
+    byre__cpuset_t cpus; /* empty: wherever the rank may run */
 } service;
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
@@ -126,6 +127,30 @@ static void choose_scheduling(void)
     atomic_store(&service.scheduling, slice ? "other, short slice" : "other");
 }
 
+void byre__service_place(const byre__cpuset_t *ranks, int count, int self,
+                         const byre__cpuset_t *outer)
+{
+    const char *wanted = byre__env_string(BYRE__ENV_SERVICE_CPUS);
+    service.cpus = (byre__cpuset_t){0};
+    if (strcmp(wanted, "none") == 0) return;
+    if (strcmp(wanted, "auto") != 0) {
+        if (byre__cpuset_parse(wanted, &service.cpus) != BYRE_OK)
+            byre__error("BYRE_SERVICE_CPUS=%s is no list of processors such as 0-3,8: ignored",
+                        wanted);
+        return;
+    }
+    byre__service_choice_t choice =
+        byre__machine_choose_service_cpus(ranks, count, self, outer, &service.cpus);
+    byre__info("service thread: %s", byre__service_choice_text(choice));
+}
+
+static void choose_processor(void)
+{
+    if (byre__cpuset_count(&service.cpus) == 0) return;
+    if (byre__machine_bind_self(&service.cpus) != BYRE_OK)
+        byre__error("the service thread cannot be bound to the processors chosen for it");
+}
+
 /* ---- the thread --------------------------------------------------------------------------- */
 
 static void nap(uint64_t ns)
@@ -136,8 +161,9 @@ static void nap(uint64_t ns)
     atomic_store(&service.napping, 0);
 }
 
-/* Sleep until something happens. progress.c, invariants 4 and 5. */
-static void sleep_deep(void)
+/* Sleep until something happens. progress.c, invariants 4 and 5. True when it was a socket, and what
+ * came over it was not for the engine. */
+static bool sleep_deep(void)
 {
     byre__sleep_rescan();
     atomic_store(&byre__service_deep, 1);
@@ -147,15 +173,17 @@ static void sleep_deep(void)
         idle = byre__engine_poll() == 0;
         byre__drive_end();
     }
-    bool died = false;
+    unsigned woken = 0;
     if (idle && !atomic_load(&service.stop) && !atomic_load(&service.paused))
-        died = byre__sleep(byre__sleep_limit_ns());
+        woken = byre__sleep(byre__sleep_limit_ns());
     atomic_store(&byre__nodes.mine->service, 0);
     atomic_store(&byre__service_deep, 0);
-    if (byre__drive_try()) {
-        (void)byre__detector_tick(died ? BYRE__TICK_NOW : byre__now_ns());
-        byre__drive_end();
-    }
+    if (!byre__drive_try()) return woken & BYRE__WOKEN_SOCKET;
+    bool died = woken & BYRE__WOKEN_DEATH;
+    int happened = byre__engine_poll();
+    happened += byre__detector_tick(died ? BYRE__TICK_NOW : byre__now_ns());
+    byre__drive_end();
+    return happened == 0 && (woken & BYRE__WOKEN_SOCKET);
 }
 
 /* Poll until nothing comes for a while. False when somebody else drives. */
@@ -171,7 +199,7 @@ static bool poll_while_busy(void)
             quiet_since = 0;
             continue;
         }
-        if (byre__cores_short) return true;
+        if (!byre__cores_spare) return true;
         uint64_t now = byre__now_ns();
         if (quiet_since == 0) quiet_since = now;
         if (now - quiet_since > SPIN_NS) return true;
@@ -184,7 +212,9 @@ static void *day(void *arg)
     (void)prctl(PR_SET_NAME, "byre-service");
     atomic_store(&service.tid, (pid_t)syscall(SYS_gettid));
     choose_scheduling();
+    choose_processor();
     uint32_t seen = 0;
+    int in_vain = 0; /* deep sleeps in a row that ended in vain */
     uint64_t nap_ns = byre__nap_ns;
     while (!atomic_load(&service.stop)) {
         if (atomic_load(&service.paused)) {
@@ -194,9 +224,10 @@ static void *day(void *arg)
         bool mine = poll_while_busy();
         uint32_t active = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
         if (mine && active == seen && !byre__sleep_sockets_busy()) {
-            sleep_deep();
+            in_vain = sleep_deep() ? in_vain + 1 : 0;
             nap_ns = byre__nap_ns;
-            continue;
+            if (in_vain < MOST_IN_VAIN) continue;
+            in_vain = 0;
         }
         /* The same wait goes on: it needs no help for longer and longer. */
         nap_ns = mine || active != seen ? byre__nap_ns : nap_ns * 2;

@@ -3,7 +3,13 @@
 #ifndef BYRE__SERVICE_H
 #define BYRE__SERVICE_H
 
+#include "machine.h"
 #include <sys/types.h>
+
+/* Before byre__service_init: the processors that the ranks of this node are bound to, this one's
+ * index among them, and those that the job may use. */
+void byre__service_place(const byre__cpuset_t *ranks, int count, int self,
+                         const byre__cpuset_t *outer);
 
 int byre__service_init(void);
 void byre__service_fini(void);

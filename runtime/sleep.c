@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 16, BELL = 0, DIED = 1, SOCKET = 2 }; /* epoll data */
+enum { MAX_EVENTS = 16 }; /* epoll data: BYRE__WOKEN_* */
 
 static struct {
     int epoll;
@@ -54,7 +54,7 @@ static void scan(void)
         int fd = atoi(entry->d_name);
         if (entry->d_name[0] == '.' || !is_tcp_socket(fd)) continue;
         /* A descriptor that was closed left the epoll instance; EEXIST says it is still there. */
-        if (watch(fd, EPOLLIN | EPOLLET, SOCKET) == 0 || errno == EEXIST) found++;
+        if (watch(fd, EPOLLIN | EPOLLET, BYRE__WOKEN_SOCKET) == 0 || errno == EEXIST) found++;
     }
     closedir(all);
     atomic_store_explicit(&sleeper.sockets, found, memory_order_relaxed);
@@ -74,13 +74,13 @@ int byre__sleep_init(void)
 {
     sleeper.first_free = -1;
     sleeper.epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (sleeper.epoll < 0 || watch(byre__nodes.bell, EPOLLIN, BELL) != 0) {
+    if (sleeper.epoll < 0 || watch(byre__nodes.bell, EPOLLIN, BYRE__WOKEN_BELL) != 0) {
         byre__sleep_fini();
         return BYRE_ESYSTEM;
     }
     for (int r = 0; r < byre__nodes.size; r++)
         if (byre__nodes.peers[r].pidfd >= 0)
-            (void)watch(byre__nodes.peers[r].pidfd, EPOLLIN, DIED);
+            (void)watch(byre__nodes.peers[r].pidfd, EPOLLIN, BYRE__WOKEN_DEATH);
     if (byre__nodes.size > 1) byre__sleep_rescan();
     sleeper.at_start = sleeper.sockets;
     return BYRE_OK;
@@ -93,7 +93,7 @@ void byre__sleep_fini(void)
     sleeper.sockets = 0;
 }
 
-bool byre__sleep(uint64_t ns)
+unsigned byre__sleep(uint64_t ns)
 {
     struct epoll_event events[MAX_EVENTS];
     struct timespec limit = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
@@ -102,10 +102,11 @@ bool byre__sleep(uint64_t ns)
     if (n < 0 && errno == ENOSYS) /* before Linux 5.11: whole milliseconds */
         n = epoll_wait(sleeper.epoll, events, MAX_EVENTS, (int)(ns / 1000000u) + 1);
     uint64_t rings;
-    bool died = false;
-    for (int i = 0; i < n; i++) died = died || events[i].data.u64 == DIED;
-    if (n > 0 && read(byre__nodes.bell, &rings, sizeof rings) < 0) return died;
-    return died;
+    unsigned what = 0;
+    for (int i = 0; i < n; i++) what |= (unsigned)events[i].data.u64;
+    if ((what & BYRE__WOKEN_BELL) && read(byre__nodes.bell, &rings, sizeof rings) < 0)
+        return what; /* somebody else took the ring */
+    return what;
 }
 
 bool byre__sleep_sockets_busy(void)
@@ -113,7 +114,7 @@ bool byre__sleep_sockets_busy(void)
     struct epoll_event events[MAX_EVENTS];
     int n = epoll_wait(sleeper.epoll, events, MAX_EVENTS, 0);
     for (int i = 0; i < n; i++)
-        if (events[i].data.u64 == SOCKET) return true;
+        if (events[i].data.u64 == BYRE__WOKEN_SOCKET) return true;
     return false;
 }
 

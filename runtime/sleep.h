@@ -12,8 +12,9 @@
 int byre__sleep_init(void);
 void byre__sleep_fini(void);
 
-/* Block until something happens or `ns` have passed. True when a local process has died. */
-bool byre__sleep(uint64_t ns);
+/* Block until something happens or `ns` have passed. What happened: */
+enum { BYRE__WOKEN_BELL = 1, BYRE__WOKEN_DEATH = 2, BYRE__WOKEN_SOCKET = 4 };
+unsigned byre__sleep(uint64_t ns);
 
 /* Have the sockets been busy since this was last asked (or slept on)? Does not block. */
 bool byre__sleep_sockets_busy(void);

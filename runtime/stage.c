@@ -2,23 +2,41 @@
 #include "stage.h"
 
 #include "recycle.h"
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
-enum { CACHE = 64, KEEP = 256, WARM_BYTES = 65536 };
+enum { CACHE = 64, KEEP = 192, MOST = 512, WARM_BYTES = 65536, PAGE = 4096, LINE = 64 };
 
+static _Atomic int count;
+
+/* Stages begin at different cache lines of their pages: all at the first one, they would drive each
+ * other out of the cache. */
 static void *create(void)
 {
-    void *stage = mmap(NULL, BYRE__STAGE_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (stage == MAP_FAILED) return NULL;
-    (void)madvise(stage, BYRE__STAGE_BYTES, MADV_NOHUGEPAGE);
-    (void)madvise(stage, BYRE__STAGE_BYTES, MADV_DONTDUMP);
-    return stage;
+    int number = atomic_fetch_add(&count, 1);
+    if (number < MOST) {
+        char *at = mmap(NULL, BYRE__STAGE_BYTES + PAGE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at != MAP_FAILED) {
+            (void)madvise(at, BYRE__STAGE_BYTES + PAGE, MADV_NOHUGEPAGE);
+            (void)madvise(at, BYRE__STAGE_BYTES + PAGE, MADV_DONTDUMP);
+            return at + number % (PAGE / LINE) * LINE;
+        }
+    }
+    atomic_fetch_sub(&count, 1);
+    return NULL;
+}
+
+static char *page_of(void *stage)
+{
+    return (char *)stage - (uintptr_t)stage % PAGE;
 }
 
 static void destroy(void *stage)
 {
-    (void)munmap(stage, BYRE__STAGE_BYTES);
+    (void)munmap(page_of(stage), BYRE__STAGE_BYTES + PAGE);
+    atomic_fetch_sub(&count, 1);
 }
 
 static byre__recycler_t stages = BYRE__RECYCLER(CACHE, KEEP, create, destroy);
@@ -37,7 +55,8 @@ void byre__stage_put(void *stage)
 void byre__stage_put_used(void *stage, size_t bytes)
 {
     if (bytes > WARM_BYTES)
-        (void)madvise((char *)stage + WARM_BYTES, BYRE__STAGE_BYTES - WARM_BYTES, MADV_DONTNEED);
+        (void)madvise(page_of(stage) + WARM_BYTES, BYRE__STAGE_BYTES + PAGE - WARM_BYTES,
+                      MADV_DONTNEED);
     byre__stage_put(stage);
 }
 

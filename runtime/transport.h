@@ -49,11 +49,12 @@ typedef struct byre__transport {
     int (*allgather)(const void *mine, void *all, size_t bytes);
     int (*node_leader)(int *leader_out); /* lowest rank of this rank's node */
 
+    /* A handle of NULL says that it is complete already. */
     int (*isend)(byre__channel_t channel, int to, int tag, const void *buf, size_t bytes, bool sync,
                  byre__treq_t *req_out);
     int (*irecv)(byre__channel_t channel, int from, int tag, void *buf, size_t bytes,
                  byre__treq_t *req_out);
-    /* True when complete; the request is gone then. status may be NULL. */
+    /* True when complete; the request is gone then (NULL). status may be NULL for sends. */
     bool (*test)(byre__treq_t *req, byre__tstatus_t *status_out);
     /* Give up a receive; test tells how it ended. */
     void (*cancel)(byre__treq_t *req);

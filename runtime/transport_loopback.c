@@ -178,6 +178,7 @@ static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t b
 
 static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
 {
+    if (req->handle == NULL) return true;
     struct operation *operation = req->handle;
     pthread_mutex_lock(&loop.lock);
     bool complete = operation->complete;

@@ -5,6 +5,7 @@
  * MPI call slows every other one down.
  */
 #include "log.h"
+#include "stage.h"
 #include "transport.h"
 
 #include <byre_errors.h>
@@ -18,6 +19,8 @@
 static struct {
     MPI_Comm channel[BYRE__CHANNELS];
     MPI_Comm node;
+    MPI_Request done;        /* what Open MPI returns for a send that is complete at once */
+    MPI_Datatype stage_type; /* BYRE__STAGE_BYTES */
     bool started_mpi; /* by us, so it is ours to finalize */
 } mpi;
 
@@ -28,6 +31,23 @@ static int mpi_error(const char *what, int code)
     (void)MPI_Error_string(code, text, &length);
     byre__error("%s: %s", what, text);
     return BYRE_EMPI;
+}
+
+/* MPI counts with an int. More bytes than that travel as one element of a type of their own:
+ * blocks of 1 GiB and a rest. */
+static int big_type(size_t bytes, MPI_Datatype *type_out)
+{
+    const size_t block = (size_t)1 << 30;
+    MPI_Datatype parts[2] = {MPI_DATATYPE_NULL, MPI_BYTE};
+    int lengths[2] = {(int)(bytes / block), (int)(bytes % block)};
+    MPI_Aint offsets[2] = {0, (MPI_Aint)(bytes - bytes % block)};
+    int code = MPI_Type_contiguous((int)block, MPI_BYTE, &parts[0]);
+    if (code == MPI_SUCCESS) {
+        code = MPI_Type_create_struct(2, lengths, offsets, parts, type_out);
+        (void)MPI_Type_free(&parts[0]);
+    }
+    if (code == MPI_SUCCESS) code = MPI_Type_commit(type_out);
+    return code;
 }
 
 bool byre__transport_mpi_wanted(void)
@@ -76,6 +96,7 @@ static void remove_segment(int local_rank)
 static void release(bool peers_failed)
 {
     if (!peers_failed) {
+        if (mpi.stage_type != MPI_DATATYPE_NULL) (void)MPI_Type_free(&mpi.stage_type);
         for (int i = 0; i < BYRE__CHANNELS; i++)
             if (mpi.channel[i] != MPI_COMM_NULL) (void)MPI_Comm_free(&mpi.channel[i]);
         if (mpi.node != MPI_COMM_NULL) (void)MPI_Comm_free(&mpi.node);
@@ -84,10 +105,27 @@ static void release(bool peers_failed)
     mpi.started_mpi = false;
 }
 
+/* A send to nobody is complete at once, and so tells what such a request looks like: if two of them
+ * are the same object, every one is. */
+static int learn_done(void)
+{
+    MPI_Request other;
+    int code = MPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &mpi.done);
+    if (code == MPI_SUCCESS)
+        code = MPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &other);
+    if (code == MPI_SUCCESS && mpi.done != other) {
+        (void)MPI_Request_free(&mpi.done);
+        (void)MPI_Request_free(&other);
+        mpi.done = MPI_REQUEST_NULL; /* no send looks like this */
+    }
+    return code;
+}
+
 static int start(int *rank_out, int *size_out)
 {
     for (int i = 0; i < BYRE__CHANNELS; i++) mpi.channel[i] = MPI_COMM_NULL;
     mpi.node = MPI_COMM_NULL;
+    mpi.stage_type = MPI_DATATYPE_NULL;
     int error = start_mpi();
     if (error != BYRE_OK) return error;
     int code = MPI_SUCCESS;
@@ -105,6 +143,13 @@ static int start(int *rank_out, int *size_out)
     }
     (void)MPI_Comm_rank(MPI_COMM_WORLD, rank_out);
     (void)MPI_Comm_size(MPI_COMM_WORLD, size_out);
+    code = learn_done();
+    if (code == MPI_SUCCESS) code = big_type(BYRE__STAGE_BYTES, &mpi.stage_type);
+    if (code != MPI_SUCCESS) {
+        error = mpi_error("MPI_Type_commit", code);
+        release(false);
+        return error;
+    }
     int *bound, found = 0;
     (void)MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &bound, &found);
     byre__transport_mpi.max_tag = found ? *bound : 32767;
@@ -126,23 +171,6 @@ static int node_leader(int *leader_out)
     return code == MPI_SUCCESS ? BYRE_OK : mpi_error("MPI_Allreduce", code);
 }
 
-/* MPI counts with an int. More bytes than that travel as one element of a type of their own:
- * blocks of 1 GiB and a rest. */
-static int big_type(size_t bytes, MPI_Datatype *type_out)
-{
-    const size_t block = (size_t)1 << 30;
-    MPI_Datatype parts[2] = {MPI_DATATYPE_NULL, MPI_BYTE};
-    int lengths[2] = {(int)(bytes / block), (int)(bytes % block)};
-    MPI_Aint offsets[2] = {0, (MPI_Aint)(bytes - bytes % block)};
-    int code = MPI_Type_contiguous((int)block, MPI_BYTE, &parts[0]);
-    if (code == MPI_SUCCESS) {
-        code = MPI_Type_create_struct(2, lengths, offsets, parts, type_out);
-        (void)MPI_Type_free(&parts[0]);
-    }
-    if (code == MPI_SUCCESS) code = MPI_Type_commit(type_out);
-    return code;
-}
-
 static int isend(byre__channel_t channel, int to, int tag, const void *buf, size_t bytes, bool sync,
                  byre__treq_t *req_out)
 {
@@ -158,7 +186,7 @@ static int isend(byre__channel_t channel, int to, int tag, const void *buf, size
                     : MPI_Isend(buf, count, type, to, tag, mpi.channel[channel], &request);
     if (type != MPI_BYTE) (void)MPI_Type_free(&type);
     if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Isend", code);
-    req_out->handle = request;
+    req_out->handle = request == mpi.done ? NULL : request;
     return BYRE_OK;
 }
 
@@ -168,14 +196,17 @@ static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t b
     MPI_Request request;
     MPI_Datatype type = MPI_BYTE;
     int count = (int)bytes;
-    if (__builtin_expect(bytes > INT_MAX, 0)) {
+    if (bytes == BYRE__STAGE_BYTES) {
+        type = mpi.stage_type;
+        count = 1;
+    } else if (__builtin_expect(bytes > INT_MAX, 0)) {
         int code = big_type(bytes, &type);
         if (code != MPI_SUCCESS) return mpi_error("MPI_Type_create_struct", code);
         count = 1;
     }
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
     int code = MPI_Irecv(buf, count, type, source, tag, mpi.channel[channel], &request);
-    if (type != MPI_BYTE) (void)MPI_Type_free(&type);
+    if (type != MPI_BYTE && type != mpi.stage_type) (void)MPI_Type_free(&type);
     if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Irecv", code);
     req_out->handle = request;
     return BYRE_OK;
@@ -195,6 +226,7 @@ static void fill_status(const MPI_Status *from, int code, byre__tstatus_t *statu
 
 static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
 {
+    if (req->handle == NULL) return true;
     MPI_Request request = req->handle;
     MPI_Status status;
     int done = 0;
