@@ -106,8 +106,8 @@ static bool thread_stack(uintptr_t *low_out, uintptr_t *high_out)
 {
     static _Thread_local uintptr_t low, high;
     pthread_attr_t attr;
-    void *addr;
-    size_t bytes;
+    void *addr = NULL;
+    size_t bytes = 0;
 
     if (high == 0) {
         if (pthread_getattr_np(pthread_self(), &attr)) return false;
