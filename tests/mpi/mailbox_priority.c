@@ -47,7 +47,7 @@ int main(void)
 {
     byre_right_t receive, send;
     start();
-    make_mailbox(0, (size_t)(EACH * ranks), LONG, BYRE_OVERFLOW_REFUSE, &receive, &send);
+    make_mailbox(0, EACH * (size_t)ranks, LONG, BYRE_OVERFLOW_REFUSE, &receive, &send);
     send_mine(&send);
     EXPECT(BYRE_OK, byre_barrier());
     if (me == ranks - 1) receive_in_order(&receive);

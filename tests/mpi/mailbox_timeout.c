@@ -8,9 +8,8 @@ enum { EACH = 150 };
 static void gives_up_in_time(const byre_right_t *receive)
 {
     char buf[8];
-    double before = now_s();
     EXPECT(BYRE_EAGAIN, byre_mailbox_recv(receive, buf, sizeof buf, 0, NULL));
-    before = now_s();
+    double before = now_s();
     EXPECT(BYRE_ETIMEOUT, byre_mailbox_recv(receive, buf, sizeof buf, 80, NULL));
     double took = now_s() - before;
     CHECK(took >= 0.079);
