@@ -20,7 +20,7 @@
  *     dead peer for ever (MPI never completes them; they are few).
  *  3. `done` of a bulk send is called exactly once: at completion or when the peer is gone.
  *
- * Locks: peer.lock guards its queue; under_way.lock the list of sends under way. Leaves, none held across an upcall. The ring, `arriving` and `stalled` are the driver's.
+ * Locks: peer.lock guards its queue; under_way.lock the list of sends under way. Leaves, none held across an upcall. The ring and `stalled` are the driver's.
  */
 #include "am_core.h"
 
@@ -60,6 +60,7 @@ struct outgoing {
 struct incoming {
     struct incoming *next;
     byre__treq_t req;
+    bool begun;     /* the place was asked for */
     bool receiving; /* the bulk receive is posted */
     void *place;
     bool own_place; /* malloc'ed here, freed after the handler */
@@ -404,6 +405,7 @@ static void *ask_place(struct incoming *in)
 /* Post the receive for the payload; a refused one is received too, and thrown away. */
 static void begin_bulk(struct incoming *in)
 {
+    in->begun = true;
     in->am.bulk = NULL;
     struct handler *handler = &am.handlers[in->wire.id];
     void *place = ask_place(in);
@@ -442,7 +444,7 @@ static void stall(struct peer *peer, int source, const byre__am_wire_t *wire, co
     peer->stalled_end = &in->next;
 }
 
-static void pop_stalled(struct peer *peer)
+static struct incoming *pop_stalled(struct peer *peer)
 {
     struct incoming *in = peer->stalled;
     peer->stalled = in->next;
@@ -450,7 +452,7 @@ static void pop_stalled(struct peer *peer)
         peer->stalled_end = &peer->stalled;
         am.stalled_peers--;
     }
-    free(in);
+    return in;
 }
 
 /* Move on with what arrives behind a bulk payload. */
@@ -461,13 +463,14 @@ static int poll_stalled(struct peer *peer)
         struct incoming *in = peer->stalled;
         bool bulk = in->wire.flags & BYRE__AM_BULK;
         if (bulk && in->receiving && !byre__transport->test(&in->req, NULL)) break;
-        dispatch(in->am.source, &in->wire, in->data, in->am.bulk);
         if (bulk) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        (void)pop_stalled(peer); /* before the handler, which may find the peer dead */
+        dispatch(in->am.source, &in->wire, in->data, in->am.bulk);
         if (in->own_place) free(in->place);
         give_credit(in->am.source);
-        struct incoming *next = in->next;
+        free(in);
+        struct incoming *next = peer->stalled;
         if (next != NULL && (next->wire.flags & BYRE__AM_BULK)) begin_bulk(next);
-        pop_stalled(peer);
         handled++;
     }
     return handled;
@@ -605,8 +608,8 @@ void byre__am_peer_gone(int rank)
     byre__handler_leave();
     while (peer->stalled != NULL) {
         if (peer->stalled->receiving) byre__transport->cancel(&peer->stalled->req);
-        if (peer->stalled->place != NULL) atomic_fetch_sub(&byre__engine_unannounced, 1);
-        pop_stalled(peer);
+        if (peer->stalled->begun) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        free(pop_stalled(peer));
     }
 }
 

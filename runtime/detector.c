@@ -43,7 +43,7 @@ _Atomic int byre__failures, byre__absent, byre__failures_acked;
 
 static struct {
     uint64_t period_ns, timeout_ns;
-    uint64_t next_ns;
+    _Atomic uint64_t next_ns; /* the driver's; a sleeper reads it */
     bool *heard;        /* [size] has it given a sign of life since the last tick? */
     uint64_t heard_ns;  /* last one of the predecessor */
     int watched;        /* predecessor, or -1 */

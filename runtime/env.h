@@ -16,7 +16,7 @@
       "run the service thread; without it nothing is answered while the application computes")     \
     X(SERVICE_SCHED, "BYRE_SERVICE_SCHED", "auto|other|fifo", "auto",                              \
       "scheduling of the service thread: other with a short slice; fifo at the lowest real-time "  \
-      "priority; auto: fifo where permitted and cores are short, else other")                      \
+      "priority; auto: fifo where permitted, else other")                      \
     X(SERVICE_CPUS, "BYRE_SERVICE_CPUS", "string", "auto",                                         \
       "where the service thread runs: auto (where it hurts least), none (unbound), or a CPU list") \
     X(SPIN_US, "BYRE_SPIN_US", "int", "-1",                                                        \

@@ -347,17 +347,24 @@ undo:
     return false;
 }
 
+/* A kept message is handled like one that comes now. */
 static bool popup_kept(struct port *port)
 {
-    if (port->kept == NULL || port->kept->stage == NULL) return false;
     struct kept *kept = port->kept;
-    struct popup_msg *msg = new_popup_msg(port, kept->source, kept->bytes);
+    struct popup_msg *msg = kept != NULL ? new_popup_msg(port, kept->source, kept->bytes) : NULL;
     if (msg == NULL) return false;
     (void)unlink_kept(port, &port->kept);
-    memcpy(msg->data, kept->stage, kept->bytes);
-    byre__stage_put_used(kept->stage, kept->bytes);
+    if (kept->stage != NULL) {
+        memcpy(msg->data, kept->stage, kept->bytes);
+        byre__stage_put_used(kept->stage, kept->bytes);
+        msg->treq.handle = NULL;
+    } else {
+        (void)byre__transport->receive(&kept->message, msg->data, kept->bytes, &msg->treq);
+    }
+    if (kept->bytes >= BYRE__LARGE) atomic_fetch_add(&byre__engine_unannounced, 1);
+    msg->next = ports.popping;
+    ports.popping = msg;
     free(kept);
-    byre__popup_submit(&msg->job);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #define BYRE_RUNTIME_H
 
 #include <byre_errors.h>
+#include <byre_topology.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,8 +49,8 @@ typedef struct byre_info {
 int byre_init(void);
 
 /**
- * Leave the job. Collective. Waits until every message that this rank sent has left it, stops the
- * service thread, and finalizes MPI if byre_init started it. With a failed peer it does not wait
+ * Leave the job. Collective. Waits until every message has left that was sent without a request to
+ * wait for (requests must have been waited for), stops the service thread, and finalizes MPI if byre_init started it. With a failed peer it does not wait
  * for that peer, and leaves MPI without its own (collective) end, which would hang.
  * @return  BYRE_OK; BYRE_ESTATE not initialised; BYRE_ECONTEXT called from a handler
  * @threads the thread that called byre_init
@@ -108,10 +109,10 @@ const char *byre_node_name(int node);
 int byre_port_max(void);
 
 /**
- * Wait until every living rank has come here. Collective. Blocks.
- * @return  BYRE_OK; BYRE_EPEER a rank failed before it came (the others have all been heard of or
- *          the failure would hide them: the barrier is over for everybody); BYRE_ESTATE;
- *          BYRE_ECONTEXT from a handler
+ * Wait until every rank has come here. Collective. Blocks. Once a rank has failed there is no barrier
+ * any more: the survivors agree by messages.
+ * @return  BYRE_OK; BYRE_EPEER a rank has failed (one that failed in the middle may leave some ranks
+ *          with BYRE_OK and others with BYRE_EPEER); BYRE_ESTATE; BYRE_ECONTEXT from a handler
  * @threads one thread of a rank at a time
  */
 int byre_barrier(void);
@@ -128,7 +129,8 @@ typedef struct byre_request *byre_request_t; /**< an operation under way; NULL i
  * @param buf    `bytes` bytes; may be NULL when bytes is 0
  * @param bytes  any length, also above 2 GiB
  * @return       BYRE_OK; BYRE_ERANK; BYRE_EPORT; BYRE_EINVAL (NULL buffer); BYRE_EPEER the peer is
- *               dead, or died before it took the message; BYRE_ESTATE; BYRE_ECONTEXT from a handler
+ *               dead, or died before it took the message; BYRE_EMPI; BYRE_ESTATE; BYRE_ECONTEXT from
+ *               a handler (blocking sends only)
  * @threads      any
  */
 int byre_send(byre_addr_t to, const void *buf, size_t bytes);
@@ -145,7 +147,8 @@ int byre_send_sync(byre_addr_t to, const void *buf, size_t bytes);
 typedef struct byre_notice {
     enum {
         BYRE_NOTICE_NONE = 0, /**< not at all */
-        BYRE_NOTICE_CALLBACK, /**< `callback(error, arg)` on the engine: may not block */
+        BYRE_NOTICE_CALLBACK, /**< `callback(error, arg)`, perhaps before the send returns, perhaps
+                                   on another thread: may not block */
         BYRE_NOTICE_SIGNAL,   /**< `signal` is sent to the process, si_value.sival_ptr = arg */
         BYRE_NOTICE_EVENTFD   /**< 1 is added to `eventfd` */
     } kind;
@@ -179,15 +182,15 @@ int byre_isend(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_
 int byre_isend_copy(byre_addr_t to, const void *buf, size_t bytes);
 
 /**
- * Send copy-on-write: the buffer's pages become read-only until the message has left; a write in
- * between gets its own copy of the page and goes on. The bytes on the wire are those at the time
- * of the call. Any alignment; buffers and other data may share pages. Private writable memory only
- * (heap, stack of another thread, anonymous or private file mappings; not the caller's own stack,
- * not shared mappings). Worth its price only for large buffers that are seldom written: see
- * byre-bench p2p. A system call that writes into such a page before the message has left fails with
- * EFAULT, as for any read-only page.
+ * Send copy-on-write: the bytes on the wire are those at the time of the call, and the buffer may be
+ * used at once: the first access to a page of it before the message has left gets a copy of its own.
+ * Any alignment; buffers and other data may share pages. Memory that cannot be set aside (shared or
+ * file mappings, less than a page) is copied at once. The buffer must stay mapped until the message
+ * has left: wait before free(). A system call that meets such a page fails with EFAULT; Byre's own
+ * calls may be given any part of the buffer. Worth its price only for large buffers that are seldom
+ * touched: see byre-bench p2p.
  * @param to, buf, bytes, notice, req_out  as byre_isend
- * @return   as byre_isend; BYRE_EINVAL memory that cannot be protected, or the caller's stack
+ * @return   as byre_isend; BYRE_EINVAL unmapped memory, or the caller's own stack
  * @threads  any
  */
 int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_t *notice,
@@ -204,7 +207,8 @@ int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_not
  * @param info_out  what came, or NULL; also written with BYRE_ETRUNC (bytes = needed room) and
  *                  BYRE_EPEER (source = the failed rank)
  * @return  BYRE_OK; BYRE_ETRUNC the message is longer than the buffer: it is kept whole, and the
- *          next receive on this port gets it; BYRE_EPEER `from` is dead and has nothing left here,
+ *          receive that begins next on this port gets it (receives under way
+ *          may get what came behind it); BYRE_EPEER `from` is dead and has nothing left here,
  *          or, with BYRE_ANY, a rank has failed that byre_failures_ack has not acknowledged (what
  *          has arrived is delivered first); BYRE_ERANK; BYRE_EPORT; BYRE_EINVAL; BYRE_EBUSY the
  *          port has a pop-up handler; BYRE_ESTATE; BYRE_ECONTEXT from a handler
@@ -256,7 +260,8 @@ typedef void (*byre_popup_fn)(void *msg, const byre_info_t *info, void *arg);
  * @param fn    the handler, or NULL to remove
  * @param arg   passed to the handler
  * @return   BYRE_OK; BYRE_EPORT; BYRE_EEXIST the port has one; BYRE_ENOTFOUND nothing to remove;
- *           BYRE_EBUSY a receive on the port is under way; BYRE_ECONTEXT removal from the port's
+ *           BYRE_EBUSY a receive with a buffer of 4 KiB or more is under way on the port (smaller
+ *           ones get their messages first); BYRE_ECONTEXT removal from the port's
  *           own handler; BYRE_ENOMEM; BYRE_ESTATE
  * @threads  any
  */
@@ -269,7 +274,8 @@ int byre_port_popup(int port, byre_popup_fn fn, void *arg);
  * whatever is returned. A null request completes at once.
  * @param req       the request
  * @param info_out  for receives: what came; or NULL
- * @return   what the operation came to: as byre_send or byre_recv; BYRE_ECANCELED
+ * @return   what the operation came to: as byre_send or byre_recv; BYRE_ECANCELED; BYRE_ECONTEXT from a
+ *           handler
  * @threads  any; one thread per request
  */
 int byre_wait(byre_request_t *req, byre_info_t *info_out);
@@ -373,7 +379,7 @@ int byre_am_register(int id, byre_am_fn fn, byre_am_place_fn place, void *arg);
  * @param bulk,bulk_bytes  bulk payload of any length, delivered straight to its place; or NULL, 0.
  *                    Not from handlers.
  * @return   BYRE_OK; BYRE_ERANK; BYRE_ERANGE id or too many bytes; BYRE_EINVAL; BYRE_EPEER;
- *           BYRE_ENOMEM (only from handlers); BYRE_ECONTEXT bulk from a handler; BYRE_ESTATE
+ *           BYRE_ENOMEM; BYRE_ECONTEXT bulk from a handler; BYRE_ESTATE
  * @threads  any, also handlers
  */
 int byre_am_send(int rank, int id, const void *data, size_t bytes, const void *bulk,
@@ -409,11 +415,12 @@ int byre_am_reply(const byre_am_t *am, const void *data, size_t bytes);
 typedef enum byre_overflow {
     BYRE_OVERFLOW_BLOCK,      /**< the sender waits */
     BYRE_OVERFLOW_REFUSE,     /**< the sender gets BYRE_EAGAIN */
-    BYRE_OVERFLOW_DROP_OLDEST /**< the oldest message of the lowest priority makes room */
+    BYRE_OVERFLOW_DROP_OLDEST /**< the oldest message of the lowest priority makes room; a new one of
+                                   lower priority than all others is dropped itself (BYRE_EAGAIN) */
 } byre_overflow_t;
 
 #define BYRE_RIGHT_SEND 1u    /**< may send to the mailbox */
-#define BYRE_RIGHT_RECEIVE 2u /**< may receive from it: one holder at a time */
+#define BYRE_RIGHT_RECEIVE 2u /**< may receive from it; copies work until one of them is moved */
 
 /** A right to a mailbox: plain data that may travel in a message. Unforgeable by accident: a
  *  64-bit key that the owner checks. */
@@ -431,7 +438,7 @@ typedef struct byre_right {
  * @param policy       what happens when it is full
  * @param receive_out  the right to receive (and to destroy)
  * @param send_out     the right to send, may be copied and given away freely
- * @return   BYRE_OK; BYRE_EINVAL; BYRE_ENOMEM; BYRE_ESTATE
+ * @return   BYRE_OK; BYRE_EINVAL; BYRE_ENOMEM; BYRE_ESYSTEM; BYRE_ECONTEXT; BYRE_ESTATE
  * @threads  any
  */
 int byre_mailbox_create(size_t capacity, size_t max_bytes, byre_overflow_t policy,
@@ -440,7 +447,8 @@ int byre_mailbox_create(size_t capacity, size_t max_bytes, byre_overflow_t polic
 /**
  * Destroy a mailbox. Queued messages are lost; waiting senders and receivers get BYRE_ECLOSED.
  * @param receive  the receive right, held by its owner or another rank
- * @return   BYRE_OK; BYRE_ERIGHT; BYRE_ECLOSED destroyed before; BYRE_EPEER; BYRE_ESTATE
+ * @return   BYRE_OK; BYRE_ERIGHT; BYRE_ECLOSED destroyed before; BYRE_EPEER; BYRE_EINVAL;
+ *           BYRE_ECONTEXT; BYRE_ESTATE
  * @threads  any
  */
 int byre_mailbox_destroy(const byre_right_t *receive);
@@ -450,7 +458,8 @@ int byre_mailbox_destroy(const byre_right_t *receive);
  * @param to          a send right
  * @param buf, bytes  the message
  * @param priority    0 (lowest) ... 7 (highest): higher ones are received first, equal ones in order
- * @return   BYRE_OK; BYRE_EAGAIN full and the policy is refuse; BYRE_ERANGE too long or bad
+ * @return   BYRE_OK; BYRE_EAGAIN full and the policy is refuse, or drop-oldest and all that is
+ *           queued has a higher priority; BYRE_ERANGE too long or bad
  *           priority; BYRE_ERIGHT; BYRE_ECLOSED; BYRE_EPEER; BYRE_EINVAL; BYRE_ENOMEM;
  *           BYRE_ECONTEXT from a handler; BYRE_ESTATE
  * @threads  any
@@ -462,9 +471,10 @@ int byre_mailbox_send(const byre_right_t *to, const void *buf, size_t bytes, int
  * @param from        the receive right
  * @param buf, room   where to; a message that is longer stays (BYRE_ETRUNC)
  * @param timeout_ms  < 0 waits for ever, 0 does not wait
- * @param info_out    source rank, bytes; port is the priority; or NULL
+ * @param info_out    source rank, bytes (with BYRE_ETRUNC too); port is the priority; or NULL
  * @return   BYRE_OK; BYRE_EAGAIN empty (timeout 0); BYRE_ETIMEOUT; BYRE_ETRUNC; BYRE_ERIGHT the
- *           right is not held (any more); BYRE_ECLOSED; BYRE_EPEER; BYRE_ECONTEXT; BYRE_ESTATE
+ *           right is not held (any more); BYRE_ECLOSED; BYRE_EPEER; BYRE_EINVAL; BYRE_ENOMEM;
+ *           BYRE_ECONTEXT; BYRE_ESTATE
  * @threads  any
  */
 int byre_mailbox_recv(const byre_right_t *from, void *buf, size_t room, int timeout_ms,
@@ -475,7 +485,8 @@ int byre_mailbox_recv(const byre_right_t *from, void *buf, size_t room, int time
  * new one, in *moved_out, works for whoever has it. (A send right is simply copied.)
  * @param receive    the receive right
  * @param moved_out  its successor
- * @return   BYRE_OK; BYRE_ERIGHT; BYRE_ECLOSED; BYRE_EPEER; BYRE_ECONTEXT; BYRE_ESTATE
+ * @return   BYRE_OK; BYRE_ERIGHT; BYRE_ECLOSED; BYRE_EPEER; BYRE_EINVAL; BYRE_ESYSTEM;
+ *           BYRE_ECONTEXT; BYRE_ESTATE
  * @threads  any
  */
 int byre_right_move(const byre_right_t *receive, byre_right_t *moved_out);

@@ -120,8 +120,9 @@ static void removal(void)
     EQUAL(5, got);
     EXPECT(BYRE_OK, byre_barrier());
 
-    /* The other way round: a receive under way keeps the handler out. */
-    EXPECT(BYRE_OK, byre_irecv(PORT, BYRE_ANY, &got, sizeof got, &req));
+    /* The other way round: a queued receive keeps the handler out. */
+    static char large[4096];
+    EXPECT(BYRE_OK, byre_irecv(PORT, BYRE_ANY, large, sizeof large, &req));
     EXPECT(BYRE_EBUSY, byre_port_popup(PORT, hold, NULL));
     EXPECT(BYRE_OK, byre_cancel(&req));
     EXPECT(BYRE_ECANCELED, byre_wait(&req, NULL));

@@ -145,7 +145,7 @@ static inline bool filled(const void *buf, size_t bytes, uint64_t seed)
 
 static inline void *room_for(size_t bytes)
 {
-    void *room = malloc(bytes > 0 ? bytes : 1);
+    void *room = calloc(1, bytes > 0 ? bytes : 1);
     if (room == NULL) failed(__FILE__, __LINE__, "no memory for %zu bytes", bytes);
     return room;
 }
