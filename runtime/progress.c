@@ -188,7 +188,7 @@ static void sleep_driving(byre__done_fn done, void *arg, uint64_t deadline_ns)
         sched_yield();
         return;
     }
-    byre__sleep_rescan();
+    byre__sleep_watch();
     atomic_store(&byre__nodes.mine->waiter, BYRE__WAKE_AM | BYRE__WAKE_MSG);
     if (byre__engine_poll() == 0 && !done(arg)) {
         uint64_t limit = byre__sleep_limit_ns(), now = byre__now_ns();

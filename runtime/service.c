@@ -5,7 +5,7 @@
  *            events: look again (while a core is free)
  *           +-----+
  *           v     |
- *   +--> polling -+---- nothing, and neither the application nor a socket was busy
+ *   +--> polling -+---- nothing, and the application was not active since the last look
  *   |       |                                         |
  *   |       | another thread drives, or drove lately  v
  *   |       v                                       deep: sleeps until something happens
@@ -41,7 +41,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST_NAP_NS = 10000000, SPIN_NS = 10000, SLICE_NS = 100000, MOST_IN_VAIN = 3 };
+enum {
+    LONGEST_NAP_NS = 10000000,
+    SPIN_NS = 10000,
+    SLICE_NS = 100000,
+    MOST_IN_VAIN = 3,
+    SHORT_DISTRUST_NS = 10000000,
+    LONG_DISTRUST_NS = 200000000
+};
 
 static struct {
     pthread_t thread;
@@ -165,11 +172,11 @@ static void nap(uint64_t ns)
  * came over it was not for the engine. */
 static bool sleep_deep(void)
 {
-    byre__sleep_rescan();
     atomic_store(&byre__service_deep, 1);
     atomic_store(&byre__nodes.mine->service, byre__wake_wishes());
     bool idle = byre__drive_try();
     if (idle) {
+        byre__sleep_watch();
         idle = byre__engine_poll() == 0;
         byre__drive_end();
     }
@@ -206,6 +213,33 @@ static bool poll_while_busy(void)
     }
 }
 
+static void keep_off_sockets(void)
+{
+    if (!byre__drive_try()) return;
+    byre__sleep_unwatch();
+    byre__drive_end();
+}
+
+/* Sockets that wake us in vain, because somebody else receives what comes over them, are not slept
+ * on for a while: the longer, the more often it happens. */
+struct distrust {
+    int in_vain; /* deep sleeps in a row */
+    uint64_t for_ns, until_ns;
+};
+
+static void trust_sockets(struct distrust *distrust, bool in_vain)
+{
+    if (!in_vain) {
+        *distrust = (struct distrust){0};
+        return;
+    }
+    if (++distrust->in_vain < MOST_IN_VAIN) return;
+    distrust->in_vain = 0;
+    distrust->for_ns = distrust->for_ns == 0 ? SHORT_DISTRUST_NS : 2 * distrust->for_ns;
+    if (distrust->for_ns > LONG_DISTRUST_NS) distrust->for_ns = LONG_DISTRUST_NS;
+    distrust->until_ns = byre__now_ns() + distrust->for_ns;
+}
+
 static void *day(void *arg)
 {
     (void)arg;
@@ -214,7 +248,7 @@ static void *day(void *arg)
     choose_scheduling();
     choose_processor();
     uint32_t seen = 0;
-    int in_vain = 0; /* deep sleeps in a row that ended in vain */
+    struct distrust distrust = {0};
     uint64_t nap_ns = byre__nap_ns;
     while (!atomic_load(&service.stop)) {
         if (atomic_load(&service.paused)) {
@@ -223,16 +257,16 @@ static void *day(void *arg)
         }
         bool mine = poll_while_busy();
         uint32_t active = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
-        if (mine && active == seen && !byre__sleep_sockets_busy()) {
-            in_vain = sleep_deep() ? in_vain + 1 : 0;
+        if (mine && active == seen && byre__now_ns() >= distrust.until_ns) {
+            trust_sockets(&distrust, sleep_deep());
             nap_ns = byre__nap_ns;
-            if (in_vain < MOST_IN_VAIN) continue;
-            in_vain = 0;
+            continue;
         }
         /* The same wait goes on: it needs no help for longer and longer. */
         nap_ns = mine || active != seen ? byre__nap_ns : nap_ns * 2;
         if (nap_ns > LONGEST_NAP_NS) nap_ns = LONGEST_NAP_NS;
         seen = active;
+        keep_off_sockets();
         nap(nap_ns);
     }
     return NULL;

@@ -16,9 +16,6 @@ void byre__sleep_fini(void);
 enum { BYRE__WOKEN_BELL = 1, BYRE__WOKEN_DEATH = 2, BYRE__WOKEN_SOCKET = 4 };
 unsigned byre__sleep(uint64_t ns);
 
-/* Have the sockets been busy since this was last asked (or slept on)? Does not block. */
-bool byre__sleep_sockets_busy(void);
-
 /* Wake whoever is in byre__sleep (also async-signal-safe). */
 void byre__sleep_wake(void);
 
@@ -26,8 +23,10 @@ void byre__sleep_wake(void);
  * sockets; the engine then naps. */
 bool byre__sleep_covers_network(void);
 
-/* Look for sockets that MPI has opened since (cheap when there are none). */
-void byre__sleep_rescan(void);
+/* Let MPI's sockets wake a sleeper, those opened since the last time too; or no longer. Driver
+ * only, who is the only one that may be asleep. */
+void byre__sleep_watch(void);
+void byre__sleep_unwatch(void);
 
 /* A local process whose death has been dealt with is not watched any longer. */
 void byre__sleep_forget_process(int pidfd);
