@@ -40,7 +40,6 @@ enum {
     RING = 64,
     FRAME = sizeof(byre__am_wire_t) + BYRE_AM_INLINE,
     TAG = 0,
-    BULK_TAGS = 16384,
     POOL_CACHE = 32
 };
 
@@ -122,15 +121,14 @@ static void put_outgoing(struct outgoing *out)
 
 static void fill(struct outgoing *out, const byre__am_send_t *send)
 {
-    byre__am_wire_t wire = {.id = (uint16_t)send->id,
-                            .bytes = (uint16_t)send->bytes,
+    byre__am_wire_t wire = {.id = (uint8_t)send->id,
                             .flags = send->flags,
-                            .error = (int16_t)send->error,
-                            .call = send->call,
-                            .bulk_bytes = send->bulk_bytes};
+                            .bytes = (uint16_t)send->bytes,
+                            .call = send->call};
     if (send->bulk_bytes > 0) {
-        wire.flags |= BYRE__AM_BULK;
-        wire.bulk_tag = atomic_fetch_add(&am.peers[send->rank].bulk_tag, 1) % BULK_TAGS;
+        uint32_t tag = atomic_fetch_add(&am.peers[send->rank].bulk_tag, 1);
+        wire.flags |= BYRE__AM_BULKY;
+        wire.call = byre__bulk_word(send->bulk_bytes, tag);
     }
     out->rank = send->rank;
     out->bulk = send->bulk;
@@ -171,9 +169,9 @@ static bool launch(struct outgoing *out)
     if (byre__transport->isend(BYRE__CHANNEL_AM, out->rank, TAG, out->frame, bytes, false,
                                &out->frame_req) == BYRE_OK)
         out->frame_busy = out->frame_req.handle != NULL;
-    if ((wire->flags & BYRE__AM_BULK) &&
-        byre__transport->isend(BYRE__CHANNEL_BULK, out->rank, (int)wire->bulk_tag, out->bulk,
-                               wire->bulk_bytes, false, &out->bulk_req) == BYRE_OK)
+    if ((wire->flags & BYRE__AM_BULKY) &&
+        byre__transport->isend(BYRE__CHANNEL_BULK, out->rank, byre__bulk_tag(wire), out->bulk,
+                               byre__bulk_bytes(wire), false, &out->bulk_req) == BYRE_OK)
         out->bulk_busy = out->bulk_req.handle != NULL;
     byre__count(am_sent);
     byre__wake_peer(out->rank, BYRE__WAKE_AM);
@@ -351,9 +349,7 @@ static void get_credits(struct peer *peer, uint32_t consumed)
 static void handle(const byre_am_t *message, const byre__am_wire_t *wire)
 {
     struct handler *handler = &am.handlers[wire->id];
-    byre_am_fn fn = wire->id <= BYRE__AM_LAST
-                        ? atomic_load_explicit(&handler->fn, memory_order_acquire)
-                        : NULL;
+    byre_am_fn fn = atomic_load_explicit(&handler->fn, memory_order_acquire);
     byre__count(am_received);
     if (__builtin_expect(fn == NULL, 0)) {
         byre__count(am_unknown);
@@ -363,7 +359,7 @@ static void handle(const byre_am_t *message, const byre__am_wire_t *wire)
             byre__am_send_t no = {.rank = message->source,
                                   .id = BYRE__AM_REPLY,
                                   .call = message->call,
-                                  .error = BYRE_ENOTFOUND};
+                                  .flags = BYRE__AM_NOBODY};
             (void)byre__am_submit(&no);
         }
         return;
@@ -376,14 +372,14 @@ static void handle(const byre_am_t *message, const byre__am_wire_t *wire)
 static void dispatch(int source, const byre__am_wire_t *wire, const void *data, void *bulk)
 {
     if (wire->id == BYRE__AM_REPLY) {
-        byre__call_reply(wire->call, source, wire->error, data, wire->bytes);
+        byre__call_reply(wire->call, source, wire->flags & BYRE__AM_NOBODY, data, wire->bytes);
         return;
     }
     byre_am_t message = {.source = source,
                          .data = data,
                          .bytes = wire->bytes,
                          .bulk = bulk,
-                         .bulk_bytes = wire->bulk_bytes,
+                         .bulk_bytes = byre__bulk_bytes(wire),
                          .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0};
     handle(&message, wire);
 }
@@ -391,7 +387,7 @@ static void dispatch(int source, const byre__am_wire_t *wire, const void *data, 
 static void *ask_place(struct incoming *in)
 {
     struct handler *handler = &am.handlers[in->wire.id];
-    bool known = in->wire.id <= BYRE__AM_LAST && handler->fn != NULL;
+    bool known = handler->fn != NULL;
     if (known && handler->place != NULL) {
         byre__handler_enter();
         void *place = handler->place(&in->am, handler->arg);
@@ -399,7 +395,7 @@ static void *ask_place(struct incoming *in)
         if (place != NULL) return place;
     }
     in->own_place = true;
-    return malloc(in->wire.bulk_bytes);
+    return malloc(in->am.bulk_bytes);
 }
 
 /* Post the receive for the payload; a refused one is received too, and thrown away. */
@@ -414,11 +410,11 @@ static void begin_bulk(struct incoming *in)
     if (wanted) in->am.bulk = place;
     in->receiving = place != NULL &&
                     byre__transport->irecv(BYRE__CHANNEL_BULK, in->am.source,
-                                           (int)in->wire.bulk_tag, place, in->wire.bulk_bytes,
+                                           byre__bulk_tag(&in->wire), place, in->am.bulk_bytes,
                                            &in->req) == BYRE_OK;
     if (!in->receiving) {
         byre__error("no memory for %zu bytes from rank %d: they are refused",
-                    (size_t)in->wire.bulk_bytes, in->am.source);
+                    in->am.bulk_bytes, in->am.source);
         in->am.bulk = NULL;
     }
     atomic_fetch_add(&byre__engine_unannounced, 1);
@@ -433,12 +429,12 @@ static void stall(struct peer *peer, int source, const byre__am_wire_t *wire, co
     in->am = (byre_am_t){.source = source,
                          .data = in->data,
                          .bytes = wire->bytes,
-                         .bulk_bytes = wire->bulk_bytes,
+                         .bulk_bytes = byre__bulk_bytes(wire),
                          .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0};
     if (peer->stalled == NULL) {
         am.stalled_peers++;
         peer->stalled_end = &peer->stalled;
-        if (wire->flags & BYRE__AM_BULK) begin_bulk(in);
+        if (wire->flags & BYRE__AM_BULKY) begin_bulk(in);
     }
     *peer->stalled_end = in;
     peer->stalled_end = &in->next;
@@ -461,7 +457,7 @@ static int poll_stalled(struct peer *peer)
     int handled = 0;
     while (peer->stalled != NULL) {
         struct incoming *in = peer->stalled;
-        bool bulk = in->wire.flags & BYRE__AM_BULK;
+        bool bulk = in->wire.flags & BYRE__AM_BULKY;
         if (bulk && in->receiving && !byre__transport->test(&in->req, NULL)) break;
         if (bulk) atomic_fetch_sub(&byre__engine_unannounced, 1);
         (void)pop_stalled(peer); /* before the handler, which may find the peer dead */
@@ -470,7 +466,7 @@ static int poll_stalled(struct peer *peer)
         give_credit(in->am.source);
         free(in);
         struct incoming *next = peer->stalled;
-        if (next != NULL && (next->wire.flags & BYRE__AM_BULK)) begin_bulk(next);
+        if (next != NULL && (next->wire.flags & BYRE__AM_BULKY)) begin_bulk(next);
         handled++;
     }
     return handled;
@@ -490,7 +486,7 @@ static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
         if (wire->id != BYRE__AM_CREDIT) dispatch(source, wire, wire + 1, NULL);
         return;
     }
-    if (peer->stalled != NULL || (wire->flags & BYRE__AM_BULK)) {
+    if (peer->stalled != NULL || (wire->flags & BYRE__AM_BULKY)) {
         stall(peer, source, wire, wire + 1);
         return;
     }
@@ -509,23 +505,22 @@ static void post_again(void)
     }
 }
 
+/* At most one message a turn: what it brings may be what the driver waits for. */
 static int poll_ring(void)
 {
-    int handled = 0;
     byre__tstatus_t status;
-    while (handled < RING) {
-        unsigned slot = am.head % RING;
-        if (am.tail == am.head || !byre__transport->test(&am.ring[slot], &status)) break;
-        am.posted[slot] = false;
-        am.head++;
-        handled++;
-        if (status.error == BYRE_OK)
-            arrived(status.source, (const byre__am_wire_t *)(am.frames + (size_t)slot * FRAME),
-                    status.bytes);
-        if (am.tail - am.head < RING / 2) post_again();
+    unsigned slot = am.head % RING;
+    if (am.tail == am.head || !byre__transport->test(&am.ring[slot], &status)) {
+        if (__builtin_expect(am.tail != am.head + RING, 0)) post_again();
+        return 0;
     }
-    if (__builtin_expect(handled == 0 && am.tail != am.head + RING, 0)) post_again();
-    return handled;
+    am.posted[slot] = false;
+    am.head++;
+    if (status.error == BYRE_OK)
+        arrived(status.source, (const byre__am_wire_t *)(am.frames + (size_t)slot * FRAME),
+                status.bytes);
+    if (am.tail - am.head < RING / 2) post_again();
+    return 1;
 }
 
 int byre__am_poll(void)

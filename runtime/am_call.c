@@ -107,7 +107,7 @@ static enum state state_of(const struct slot *slot)
     return (enum state)(atomic_load_explicit(&slot->tag, memory_order_acquire) & 3);
 }
 
-void byre__call_reply(uint64_t call, int source, int error, const void *data, size_t bytes)
+void byre__call_reply(uint64_t call, int source, bool nobody, const void *data, size_t bytes)
 {
     struct slot *slot = slot_of(call);
     uint64_t generation = call / (CHUNK * CHUNKS);
@@ -116,7 +116,7 @@ void byre__call_reply(uint64_t call, int source, int error, const void *data, si
         !atomic_compare_exchange_strong(&slot->tag, &waiting, generation << 2 | FILLING))
         return; /* nobody waits for it any longer */
     slot->bytes = bytes;
-    slot->error = error;
+    slot->error = nobody ? BYRE_ENOTFOUND : BYRE_OK;
     if (bytes > slot->room) {
         slot->error = BYRE_ETRUNC;
         bytes = slot->room;

@@ -10,21 +10,34 @@
 
 /* What travels, followed by the inline payload. Ranks of a job are of one architecture. */
 typedef struct byre__am_wire {
-    uint16_t id;
+    uint8_t id;
+    uint8_t flags;
     uint16_t bytes;    /* inline payload */
-    uint16_t flags;
-    int16_t error;     /* of a reply */
     uint32_t consumed; /* how many of the receiver's messages the sender has handled */
-    uint32_t bulk_tag;
-    uint64_t call;     /* request: answer to this; reply: answer for this */
-    uint64_t bulk_bytes;
+    uint64_t call;     /* request: answer to this; reply: answer for this; bulk: length and tag */
 } byre__am_wire_t;
 
 enum {
     BYRE__AM_FREE = 1,    /* took no credit */
     BYRE__AM_REQUEST = 2, /* the sender waits for an answer */
-    BYRE__AM_BULK = 4     /* a bulk payload follows on its channel */
+    BYRE__AM_BULKY = 4,   /* a bulk payload follows on its channel */
+    BYRE__AM_NOBODY = 8   /* a reply: there is no handler */
 };
+
+/* Of a message with bulk, which is never a request: its length and the tag that it comes under. */
+#define BYRE__BULK_TAG_BITS 14
+static inline uint64_t byre__bulk_word(uint64_t bytes, uint32_t tag)
+{
+    return bytes << BYRE__BULK_TAG_BITS | (tag & ((1u << BYRE__BULK_TAG_BITS) - 1));
+}
+static inline size_t byre__bulk_bytes(const byre__am_wire_t *wire)
+{
+    return (wire->flags & BYRE__AM_BULKY) ? (size_t)(wire->call >> BYRE__BULK_TAG_BITS) : 0;
+}
+static inline int byre__bulk_tag(const byre__am_wire_t *wire)
+{
+    return (int)(wire->call & ((1u << BYRE__BULK_TAG_BITS) - 1));
+}
 
 typedef struct byre__am_send {
     int rank;
@@ -34,8 +47,7 @@ typedef struct byre__am_send {
     const void *bulk;
     size_t bulk_bytes;
     uint64_t call;
-    int error;
-    uint16_t flags;
+    uint8_t flags;
     byre__am_done_fn done;
     void *arg;
 } byre__am_send_t;
@@ -64,7 +76,7 @@ void byre__detector_heard(int rank);
 /* am_call.c */
 int byre__call_init(void);
 void byre__call_fini(void);
-void byre__call_reply(uint64_t call, int source, int error, const void *data, size_t bytes);
+void byre__call_reply(uint64_t call, int source, bool nobody, const void *data, size_t bytes);
 
 /* barrier.c */
 int byre__barrier_init(void);
