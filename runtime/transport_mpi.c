@@ -9,6 +9,7 @@
 #include "transport.h"
 
 #include <byre_errors.h>
+#include <dlfcn.h>
 #include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -93,8 +94,22 @@ static void remove_segment(int local_rank)
     (void)unlink(name);
 }
 
+/* MPI_Finalize would wait for the dead. But a rank that ends without a word makes mpirun end the
+ * whole job, other survivors included: so say goodbye to the launcher, which MPI_Finalize would have
+ * done at its end, through the PMIx library that Open MPI has loaded. */
+static void tell_launcher(void)
+{
+    void *pmix = dlopen("libpmix.so.2", RTLD_LAZY | RTLD_NOLOAD);
+    if (pmix == NULL) return;
+    int (*finalize)(const void *, size_t);
+    *(void **)&finalize = dlsym(pmix, "PMIx_Finalize");
+    if (finalize != NULL) (void)finalize(NULL, 0);
+    (void)dlclose(pmix);
+}
+
 static void release(bool peers_failed)
 {
+    if (peers_failed && mpi.started_mpi) tell_launcher();
     if (!peers_failed) {
         if (mpi.stage_type != MPI_DATATYPE_NULL) (void)MPI_Type_free(&mpi.stage_type);
         for (int i = 0; i < BYRE__CHANNELS; i++)
