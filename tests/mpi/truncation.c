@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A message that is longer than the buffer is an error and is kept whole: the next receive on the port
- * gets it, and the order stays. */
+/* A message that is longer than the buffer is an error and is kept whole: the receive that begins
+ * next on the port gets it, and the order stays. */
 #include "testing.h"
 
 static const size_t sizes[] = { 100, 10 * 1024, 1024 * 1024 };
@@ -75,6 +75,55 @@ static void too_short_for_the_first(size_t bytes)
     gets(3, BYRE_ANY, which, bytes);
 }
 
+/* All are too short for what comes: all of it is kept, in order. */
+static void too_short_for_all(size_t bytes)
+{
+    enum { SHORT = 4 };
+    byre_request_t reqs[SHORT];
+    int which = number;
+    char few[SHORT][8];
+    for (int i = 0; i < SHORT; i++)
+        EXPECT(BYRE_OK, byre_irecv(3, i % 2 ? BYRE_ANY : left(), few[i], 8, &reqs[i]));
+    EXPECT(BYRE_OK, byre_barrier());
+    for (int i = 0; i < SHORT; i++) send_one(3, bytes);
+    for (int i = 0; i < SHORT; i++) {
+        byre_info_t info;
+        EXPECT(BYRE_ETRUNC, byre_wait(&reqs[i], &info));
+        told_right(&info, 3, bytes);
+    }
+    for (int i = 0; i < SHORT; i++) gets(3, i % 2 ? BYRE_ANY : left(), which + i, bytes);
+}
+
+/* One that is too short and one that is long enough: the latter may get what came behind the message
+ * that was kept, but nothing is lost and nothing comes twice. */
+static void short_and_long(size_t bytes, size_t room)
+{
+    byre_info_t info;
+    byre_request_t reqs[2];
+    int which = number;
+    char *second = room_for(MIB);
+    EXPECT(BYRE_OK, byre_irecv(2, left(), in, room, &reqs[0]));
+    EXPECT(BYRE_OK, byre_irecv(2, BYRE_ANY, second, MIB, &reqs[1]));
+    EXPECT(BYRE_OK, byre_barrier());
+    send_one(2, bytes);
+    send_one(2, 30);
+    EXPECT(BYRE_ETRUNC, byre_wait(&reqs[0], &info));
+    told_right(&info, 2, bytes);
+    EXPECT(BYRE_OK, byre_wait(&reqs[1], &info));
+    if (info.bytes == 30) {
+        CHECK(filled(second, 30, seed_of(left(), which + 1)));
+        gets(2, BYRE_ANY, which, bytes);
+    } else {
+        told_right(&info, 2, bytes);
+        CHECK(filled(second, bytes, seed_of(left(), which)));
+        gets(2, BYRE_ANY, which + 1, 30);
+    }
+    EXPECT(BYRE_OK, byre_barrier());
+    EXPECT(BYRE_EAGAIN, byre_poll(2, BYRE_ANY, NULL));
+    EXPECT(BYRE_OK, byre_barrier());
+    free(second);
+}
+
 /* The other ways to take what was kept. */
 static _Atomic int popped;
 
@@ -143,7 +192,9 @@ int main(void)
             if (rooms[j] >= sizes[i]) continue;
             blocking(sizes[i], rooms[j], left());
             blocking(sizes[i], rooms[j], BYRE_ANY);
+            if (rooms[j] >= 30) short_and_long(sizes[i], rooms[j]);
         }
+        too_short_for_all(sizes[i]);
         too_short_for_the_first(sizes[i]);
         other_ways(sizes[i]);
     }
