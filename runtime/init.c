@@ -17,6 +17,7 @@
 #include "port.h"
 #include "progress.h"
 #include "service.h"
+#include "sigpipe.h"
 #include "transport.h"
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,7 @@ static int start_machine(void)
 
 static const struct step steps[] = {
     {"faults", byre__fault_init, byre__fault_fini},
+    {"SIGPIPE", byre__sigpipe_init, byre__sigpipe_fini},
     {"transport", start_transport, stop_transport},
     {"machine", start_machine, byre__machine_unload},
     {"active messages", byre__am_init, byre__am_fini},

@@ -4,6 +4,7 @@
  * meets the application's. Only nonblocking calls after the start: a thread parked in a blocking
  * MPI call slows every other one down.
  */
+#include "fault.h"
 #include "log.h"
 #include "stage.h"
 #include "transport.h"
@@ -197,8 +198,10 @@ static int isend(byre__channel_t channel, int to, int tag, const void *buf, size
         if (code != MPI_SUCCESS) return mpi_error("MPI_Type_create_struct", code);
         count = 1;
     }
+    byre__inside_enter();
     int code = sync ? MPI_Issend(buf, count, type, to, tag, mpi.channel[channel], &request)
                     : MPI_Isend(buf, count, type, to, tag, mpi.channel[channel], &request);
+    byre__inside_leave();
     if (type != MPI_BYTE) (void)MPI_Type_free(&type);
     if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Isend", code);
     req_out->handle = request == mpi.done ? NULL : request;
@@ -220,7 +223,9 @@ static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t b
         count = 1;
     }
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
+    byre__inside_enter();
     int code = MPI_Irecv(buf, count, type, source, tag, mpi.channel[channel], &request);
+    byre__inside_leave();
     if (type != MPI_BYTE && type != mpi.stage_type) (void)MPI_Type_free(&type);
     if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Irecv", code);
     req_out->handle = request;
@@ -245,7 +250,9 @@ static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
     MPI_Request request = req->handle;
     MPI_Status status;
     int done = 0;
+    byre__inside_enter();
     int code = MPI_Test(&request, &done, status_out == NULL ? MPI_STATUS_IGNORE : &status);
+    byre__inside_leave();
     if (__builtin_expect(!done && code == MPI_SUCCESS, 1)) return false;
     req->handle = NULL;
     if (status_out == NULL) return true;
@@ -257,7 +264,9 @@ static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
 static void cancel(byre__treq_t *req)
 {
     MPI_Request request = req->handle;
+    byre__inside_enter();
     (void)MPI_Cancel(&request);
+    byre__inside_leave();
 }
 
 static bool probe(byre__channel_t channel, int from, int tag, byre__tstatus_t *status_out)
@@ -265,7 +274,9 @@ static bool probe(byre__channel_t channel, int from, int tag, byre__tstatus_t *s
     MPI_Status status;
     int found = 0;
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
+    byre__inside_enter();
     int code = MPI_Iprobe(source, tag, mpi.channel[channel], &found, &status);
+    byre__inside_leave();
     if (code != MPI_SUCCESS || !found) return false;
     fill_status(&status, MPI_SUCCESS, status_out);
     return true;
@@ -278,7 +289,9 @@ static bool take(byre__channel_t channel, int from, int tag, byre__tmsg_t *msg_o
     MPI_Message message;
     int found = 0;
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
+    byre__inside_enter();
     int code = MPI_Improbe(source, tag, mpi.channel[channel], &found, &message, &status);
+    byre__inside_leave();
     if (code != MPI_SUCCESS || !found) return false;
     fill_status(&status, MPI_SUCCESS, status_out);
     msg_out->handle = message;
@@ -296,7 +309,9 @@ static int receive(byre__tmsg_t *msg, void *buf, size_t bytes, byre__treq_t *req
         if (code != MPI_SUCCESS) return mpi_error("MPI_Type_create_struct", code);
         count = 1;
     }
+    byre__inside_enter();
     int code = MPI_Imrecv(buf, count, type, &message, &request);
+    byre__inside_leave();
     if (type != MPI_BYTE) (void)MPI_Type_free(&type);
     if (code != MPI_SUCCESS) return mpi_error("MPI_Imrecv", code);
     req_out->handle = request;
