@@ -27,6 +27,11 @@ ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
+
+# alloc_failure stands between the library and what it asks for.
+WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd epoll_create1 \
+           memfd_create socket fopen opendir pthread_create
+$(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
 endif
 MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT))
 
