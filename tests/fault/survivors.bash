@@ -13,8 +13,21 @@
 : "${BYRE_TEST_LIMIT:=60}"
 export BYRE_TEST_LIMIT
 
-# One job. Every rank but those in DEAD must end with "survivor R ok".
+# One job. Every rank but those in DEAD must end with "survivor R ok". Open MPI 4.1.4 has a fault of its
+# own: now and then its TCP transport, connecting once more to a rank that has just died, gets stuck in
+# "invalid connection state" and prints that for ever. Such a job says nothing about Byre: it is run
+# again, at most twice, and the run says so.
 survivors_of() {
+    local try
+    for try in 1 2 3; do
+        job_of_survivors "$try" "$@" && return 0
+        printf "again: Open MPI hung in its TCP transport (invalid connection state)\n"
+    done
+}
+
+job_of_survivors() {
+    local try=$1
+    shift
     local np=$1 dead=$2 options r left program deadline
     read -r -a options <<<"$3"
     shift 3
@@ -51,6 +64,10 @@ survivors_of() {
     done
     kill -TERM $mpirun 2>/dev/null
     wait $mpirun 2>/dev/null
+    if [ -n "$left" ] && [ "$try" -lt 3 ] &&
+        head -c 100000 "$WORK/log" | grep -q "send_handler. invalid connection state"; then
+        return 1
+    fi
     for ((r = 0; r < np; r++)); do
         case " $dead " in
         *" $r "*)
@@ -67,7 +84,7 @@ survivors_of() {
 
 complain() {
     printf 'FAIL: %s %s\n' "$program" "$1" >&2
-    cat "$WORK/log" >&2
+    head -c 20000 "$WORK/log" >&2
     exit 1
 }
 
