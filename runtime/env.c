@@ -58,6 +58,7 @@ bool byre__env_bool(enum byre__env_id id)
 static bool is_choice(const char *value, const char *choices)
 {
     size_t length = strlen(value);
+    if (strchr(value, '|') != NULL) return false;
     for (const char *word = choices; word != NULL; word = strchr(word, '|')) {
         if (*word == '|') word++;
         if (strncmp(word, value, length) == 0 && (word[length] == '|' || word[length] == '\0'))

@@ -206,9 +206,10 @@ int byre__node_init(int rank, int size)
     byre__nodes = (byre__node_map_t){.rank = rank, .size = size, .bell = -1};
     byre__nodes.peers = calloc((size_t)size, sizeof *byre__nodes.peers);
     byre__nodes.names = calloc((size_t)size, sizeof *byre__nodes.names);
+    for (int r = 0; byre__nodes.peers != NULL && r < size; r++)
+        byre__nodes.peers[r].bell = byre__nodes.peers[r].pidfd = -1;
     int error = BYRE_ENOMEM;
     if (cards == NULL || byre__nodes.peers == NULL || byre__nodes.names == NULL) goto out;
-    for (int r = 0; r < size; r++) byre__nodes.peers[r].bell = byre__nodes.peers[r].pidfd = -1;
     error = make_card(&mine);
     if (error == BYRE_OK) error = byre__transport->allgather(&mine, cards, sizeof mine);
     if (error != BYRE_OK) goto out;

@@ -155,8 +155,9 @@ static int look_for_parked(void)
 int byre__engine_poll(void)
 {
     int happened = byre__am_poll();
-    if (__builtin_expect(byre__message_work(), 0)) happened += byre__message_poll();
-    if (__builtin_expect(++engine.polls % POLLS_PER_TICK == 0, 0))
+    bool work = byre__message_work(); /* may take long: then each turn looks at the clock */
+    if (__builtin_expect(work, 0)) happened += byre__message_poll();
+    if (__builtin_expect(work || ++engine.polls % POLLS_PER_TICK == 0, 0))
         happened += byre__detector_tick(byre__now_ns());
     if (__builtin_expect(atomic_load_explicit(&engine.parked_count, memory_order_relaxed) != 0, 0))
         happened += look_for_parked();

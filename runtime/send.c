@@ -20,7 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FAST_LOOKS = 200 };
+enum {
+    FAST_LOOKS = 200,
+    MOST_COPIES = 256, /* under way at once: what MPI cannot send yet makes all its progress dearer */
+    TESTS_PER_TURN = 64
+};
 
 _Atomic int byre__message_jobs;
 
@@ -157,10 +161,19 @@ int byre_isend(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_
     return BYRE_OK;
 }
 
+static bool room_for_copy(void *arg)
+{
+    return atomic_load(&adopted.count) < MOST_COPIES || byre__peer_absent(*(int *)arg);
+}
+
 int byre_isend_copy(byre_addr_t to, const void *buf, size_t bytes)
 {
     int error = check(to, buf, bytes);
     if (error != BYRE_OK) return error;
+    if (!room_for_copy(&to.rank) && !byre__in_handler()) {
+        (void)byre__wait_until(room_for_copy, &to.rank, 0);
+        if (byre__peer_absent(to.rank)) return BYRE_EPEER;
+    }
     byre_request_t request = byre__request_get();
     void *copy = malloc(bytes > 0 ? bytes : 1);
     if (request == NULL || copy == NULL) {
@@ -277,24 +290,33 @@ static void take_over_added(void)
     }
 }
 
+/* Each test of an incomplete send lets MPI try everything: so a turn tests some, the next one the
+ * others. */
 int byre__send_poll(void)
 {
-    int count = 0;
+    int count = 0, pending = 0;
+    struct byre_request *tested = NULL, **tested_end = &tested;
     take_over_added();
-    for (struct byre_request **at = &adopted.list; *at != NULL;) {
-        byre_request_t request = *at;
+    while (adopted.list != NULL && pending < TESTS_PER_TURN) {
+        byre_request_t request = adopted.list;
+        adopted.list = request->next;
         bool sent = byre__transport->test(&request->treq, NULL);
         if (!sent && !byre__peer_absent(request->peer)) {
-            at = &request->next;
+            *tested_end = request;
+            tested_end = &request->next;
+            pending++;
             continue;
         }
-        *at = request->next;
         byre__request_complete(request, sent ? BYRE_OK : BYRE_EPEER);
         atomic_fetch_sub(&byre__engine_unannounced, 1);
         atomic_fetch_sub(&byre__message_jobs, 1);
         atomic_fetch_sub(&adopted.count, 1);
         count++;
     }
+    *tested_end = NULL;
+    struct byre_request **end = &adopted.list;
+    while (*end != NULL) end = &(*end)->next;
+    *end = tested;
     return count;
 }
 

@@ -174,7 +174,8 @@ int byre_isend(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_
 
 /**
  * Send a copy: the buffer may be used again when the call returns, the message leaves when it can.
- * byre_finalize waits for it. A peer's death makes the copy vanish.
+ * byre_finalize waits for it. A peer's death makes the copy vanish. While 256 copies are under way it
+ * waits until one has left (not in handlers).
  * @param to, buf, bytes  as byre_send
  * @return   as byre_send; BYRE_ENOMEM no room for the copy
  * @threads  any
