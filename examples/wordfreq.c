@@ -242,8 +242,10 @@ static bool files_are_fine(char **files, int count)
         FILE *file = fopen(files[i], "r");
         int error = file == NULL ? errno : 0;
         if (file != NULL) {
-            if (fstat(fileno(file), &status) != 0) error = errno;
-            else if (S_ISDIR(status.st_mode)) error = EISDIR;
+            if (fstat(fileno(file), &status) != 0)
+                error = errno;
+            else if (S_ISDIR(status.st_mode))
+                error = EISDIR;
             fclose(file);
         }
         if (error != 0) complain(files[i], strerror(error));
@@ -384,8 +386,10 @@ static void finish(uint32_t number)
     chunk_t *chunk = &job.list[number];
     if (chunk->message == NULL) return; /* the second result of one that was dealt out again */
     (void)byre_wait(&chunk->sending, NULL);
-    if (chunk->worker >= 0) job.in_flight[chunk->worker]--;
-    else job.again--;
+    if (chunk->worker >= 0)
+        job.in_flight[chunk->worker]--;
+    else
+        job.again--;
     free(chunk->message);
     chunk->message = NULL;
     job.unfinished--;
@@ -527,7 +531,8 @@ static void report(size_t top, bool json)
     uint64_t all = 0;
     word_t **words = or_die(malloc((job.totals.words + 1) * sizeof *words));
     for (size_t i = 0; i < job.totals.size; i++)
-        for (word_t *word = job.totals.buckets[i]; word != NULL; word = word->next) words[n++] = word;
+        for (word_t *word = job.totals.buckets[i]; word != NULL; word = word->next)
+            words[n++] = word;
     for (size_t i = 0; i < n; i++) all += words[i]->count;
     qsort(words, n, sizeof(word_t *), by_frequency);
     if (top > n) top = n;
@@ -583,9 +588,9 @@ static bool parse_number(const char *text, size_t least, size_t *number_out)
 static const char *parse(int argc, char **argv, options_t *options)
 {
     static const struct option known[] = {
-        { "top", required_argument, NULL, 't' },   { "all", no_argument, NULL, 'a' },
-        { "json", no_argument, NULL, 'j' },        { "chunk", required_argument, NULL, 'c' },
-        { "help", no_argument, NULL, 'h' },        { NULL, 0, NULL, 0 },
+        { "top", required_argument, NULL, 't' }, { "all", no_argument, NULL, 'a' },
+        { "json", no_argument, NULL, 'j' },      { "chunk", required_argument, NULL, 'c' },
+        { "help", no_argument, NULL, 'h' },      { NULL, 0, NULL, 0 },
     };
     *options = (options_t){ .top = 10, .chunk_bytes = 32768 };
     opterr = 0;

@@ -36,12 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    RING = 64,
-    FRAME = sizeof(byre__am_wire_t) + BYRE_AM_INLINE,
-    TAG = 0,
-    POOL_CACHE = 32
-};
+enum { RING = 64, FRAME = sizeof(byre__am_wire_t) + BYRE_AM_INLINE, TAG = 0, POOL_CACHE = 32 };
 
 /* A message on its way out: its frame, and the bulk payload behind it. */
 struct outgoing {
@@ -69,10 +64,10 @@ struct incoming {
 };
 
 struct peer {
-    _Atomic uint32_t sent;      /* messages that took a credit */
-    _Atomic uint32_t allowed;   /* how many may have; written by the driver */
-    _Atomic uint32_t consumed;  /* theirs that were handled here; written by the driver */
-    _Atomic uint32_t told;      /* what they were last told of it */
+    _Atomic uint32_t sent;     /* messages that took a credit */
+    _Atomic uint32_t allowed;  /* how many may have; written by the driver */
+    _Atomic uint32_t consumed; /* theirs that were handled here; written by the driver */
+    _Atomic uint32_t told;     /* what they were last told of it */
     _Atomic int queued;
     pthread_mutex_t lock;
     struct outgoing *queue, **queue_end; /* wait for credits */
@@ -96,13 +91,13 @@ static struct {
     struct handler handlers[BYRE__AM_LAST + 1];
     pthread_mutex_t register_lock;
     int stalled_peers; /* how many peers have `stalled` */
-} am = {.register_lock = PTHREAD_MUTEX_INITIALIZER};
+} am = { .register_lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct {
     pthread_mutex_t lock;
     struct outgoing *list;
     _Atomic int count;
-} under_way = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} under_way = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void *create_outgoing(void)
 {
@@ -121,10 +116,10 @@ static void put_outgoing(struct outgoing *out)
 
 static void fill(struct outgoing *out, const byre__am_send_t *send)
 {
-    byre__am_wire_t wire = {.id = (uint8_t)send->id,
-                            .flags = send->flags,
-                            .bytes = (uint16_t)send->bytes,
-                            .call = send->call};
+    byre__am_wire_t wire = { .id = (uint8_t)send->id,
+                             .flags = send->flags,
+                             .bytes = (uint16_t)send->bytes,
+                             .call = send->call };
     if (send->bulk_bytes > 0) {
         uint32_t tag = atomic_fetch_add(&am.peers[send->rank].bulk_tag, 1);
         wire.flags |= BYRE__AM_BULKY;
@@ -239,9 +234,9 @@ int byre__am_submit(const byre__am_send_t *send)
     struct outgoing *out = byre__recycle_get(&pool, &own_pool);
     if (out == NULL) return BYRE_ENOMEM;
     fill(out, send);
-    bool at_once = (send->flags & BYRE__AM_FREE) ||
-                   (atomic_load_explicit(&peer->queued, memory_order_acquire) == 0 &&
-                    take_credit(peer));
+    bool at_once =
+        (send->flags & BYRE__AM_FREE) ||
+        (atomic_load_explicit(&peer->queued, memory_order_acquire) == 0 && take_credit(peer));
     if (at_once) {
         launch_and_keep(out);
     } else if (!enqueue(peer, out)) {
@@ -253,7 +248,7 @@ int byre__am_submit(const byre__am_send_t *send)
 
 void byre__am_signal(int rank, int id)
 {
-    byre__am_send_t send = {.rank = rank, .id = id, .flags = BYRE__AM_FREE};
+    byre__am_send_t send = { .rank = rank, .id = id, .flags = BYRE__AM_FREE };
     (void)byre__am_submit(&send);
 }
 
@@ -318,9 +313,9 @@ static int poll_under_way(void)
 
 static void post(unsigned slot)
 {
-    am.posted[slot] = byre__transport->irecv(BYRE__CHANNEL_AM, BYRE__ANY_SOURCE, TAG,
-                                             am.frames + (size_t)slot * FRAME, FRAME,
-                                             &am.ring[slot]) == BYRE_OK;
+    am.posted[slot] =
+        byre__transport->irecv(BYRE__CHANNEL_AM, BYRE__ANY_SOURCE, TAG,
+                               am.frames + (size_t)slot * FRAME, FRAME, &am.ring[slot]) == BYRE_OK;
 }
 
 /* A message was handled, and its sender may send another one: the next message to it says so, or one
@@ -356,10 +351,10 @@ static void handle(const byre_am_t *message, const byre__am_wire_t *wire)
         byre__error("an active message from rank %d has id %u, for which there is no handler",
                     message->source, (unsigned)wire->id);
         if (message->call != 0) {
-            byre__am_send_t no = {.rank = message->source,
-                                  .id = BYRE__AM_REPLY,
-                                  .call = message->call,
-                                  .flags = BYRE__AM_NOBODY};
+            byre__am_send_t no = { .rank = message->source,
+                                   .id = BYRE__AM_REPLY,
+                                   .call = message->call,
+                                   .flags = BYRE__AM_NOBODY };
             (void)byre__am_submit(&no);
         }
         return;
@@ -375,12 +370,12 @@ static void dispatch(int source, const byre__am_wire_t *wire, const void *data, 
         byre__call_reply(wire->call, source, wire->flags & BYRE__AM_NOBODY, data, wire->bytes);
         return;
     }
-    byre_am_t message = {.source = source,
-                         .data = data,
-                         .bytes = wire->bytes,
-                         .bulk = bulk,
-                         .bulk_bytes = byre__bulk_bytes(wire),
-                         .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0};
+    byre_am_t message = { .source = source,
+                          .data = data,
+                          .bytes = wire->bytes,
+                          .bulk = bulk,
+                          .bulk_bytes = byre__bulk_bytes(wire),
+                          .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0 };
     handle(&message, wire);
 }
 
@@ -408,13 +403,12 @@ static void begin_bulk(struct incoming *in)
     bool wanted = !in->own_place || handler->place == NULL;
     in->place = place;
     if (wanted) in->am.bulk = place;
-    in->receiving = place != NULL &&
-                    byre__transport->irecv(BYRE__CHANNEL_BULK, in->am.source,
-                                           byre__bulk_tag(&in->wire), place, in->am.bulk_bytes,
-                                           &in->req) == BYRE_OK;
+    in->receiving = place != NULL && byre__transport->irecv(BYRE__CHANNEL_BULK, in->am.source,
+                                                            byre__bulk_tag(&in->wire), place,
+                                                            in->am.bulk_bytes, &in->req) == BYRE_OK;
     if (!in->receiving) {
-        byre__error("no memory for %zu bytes from rank %d: they are refused",
-                    in->am.bulk_bytes, in->am.source);
+        byre__error("no memory for %zu bytes from rank %d: they are refused", in->am.bulk_bytes,
+                    in->am.source);
         in->am.bulk = NULL;
     }
     atomic_fetch_add(&byre__engine_unannounced, 1);
@@ -424,13 +418,13 @@ static void stall(struct peer *peer, int source, const byre__am_wire_t *wire, co
 {
     struct incoming *in = malloc(sizeof *in + wire->bytes);
     BYRE__ASSERT(in != NULL); /* dropping it would break the order that everyone relies on */
-    *in = (struct incoming){.wire = *wire};
+    *in = (struct incoming){ .wire = *wire };
     memcpy(in->data, data, wire->bytes);
-    in->am = (byre_am_t){.source = source,
-                         .data = in->data,
-                         .bytes = wire->bytes,
-                         .bulk_bytes = byre__bulk_bytes(wire),
-                         .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0};
+    in->am = (byre_am_t){ .source = source,
+                          .data = in->data,
+                          .bytes = wire->bytes,
+                          .bulk_bytes = byre__bulk_bytes(wire),
+                          .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0 };
     if (peer->stalled == NULL) {
         am.stalled_peers++;
         peer->stalled_end = &peer->stalled;

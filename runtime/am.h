@@ -14,7 +14,7 @@ enum {
     BYRE__AM_FAILURE,
     BYRE__AM_BARRIER,
     BYRE__AM_GOODBYE,
-    BYRE__AM_MAILBOX, /* 8 ids */
+    BYRE__AM_MAILBOX,                      /* 8 ids */
     BYRE__AM_PARTS = BYRE__AM_MAILBOX + 8, /* dsm, rpc, sched from here */
     BYRE__AM_LAST = 255
 };

@@ -40,7 +40,7 @@ static struct {
     pthread_mutex_t lock; /* guards count and the filling of chunks */
     struct slot *_Atomic chunks[CHUNKS];
     int count;
-} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct slot *slot_of(uint64_t call)
 {
@@ -150,18 +150,17 @@ static bool give_up(struct slot *slot)
 int byre__am_request(int rank, int id, const void *data, size_t bytes, void *reply, size_t room,
                      size_t *bytes_out, int timeout_ms)
 {
-    uint64_t deadline =
-        timeout_ms < 0 ? 0 : byre__now_ns() + (uint64_t)timeout_ms * 1000000u + 1;
+    uint64_t deadline = timeout_ms < 0 ? 0 : byre__now_ns() + (uint64_t)timeout_ms * 1000000u + 1;
     int error = byre__am_wait_credit(rank);
     if (error != BYRE_OK) return error;
     struct slot *slot = begin(rank, reply, room);
     if (slot == NULL) return BYRE_ENOMEM;
-    byre__am_send_t send = {.rank = rank,
-                            .id = id,
-                            .data = data,
-                            .bytes = bytes,
-                            .call = call_of(slot),
-                            .flags = BYRE__AM_REQUEST};
+    byre__am_send_t send = { .rank = rank,
+                             .id = id,
+                             .data = data,
+                             .bytes = bytes,
+                             .call = call_of(slot),
+                             .flags = BYRE__AM_REQUEST };
     error = byre__am_submit(&send);
     if (error == BYRE_OK) {
         bool ended = byre__wait_until(answered, slot, deadline);
@@ -234,13 +233,10 @@ int byre_am_send(int rank, int id, const void *data, size_t bytes, const void *b
     bool waits = !byre__in_handler();
     if (!waits && bulk_bytes > 0) return BYRE_ECONTEXT;
     if (waits && (error = byre__am_wait_credit(rank)) != BYRE_OK) return error;
-    struct bulk state = {0};
-    byre__am_send_t send = {.rank = rank,
-                            .id = id,
-                            .data = data,
-                            .bytes = bytes,
-                            .bulk = bulk,
-                            .bulk_bytes = bulk_bytes};
+    struct bulk state = { 0 };
+    byre__am_send_t send = {
+        .rank = rank, .id = id, .data = data, .bytes = bytes, .bulk = bulk, .bulk_bytes = bulk_bytes
+    };
     if (bulk_bytes > 0) send.done = bulk_done, send.arg = &state;
     error = byre__am_submit(&send);
     if (error != BYRE_OK || bulk_bytes == 0) return error;
@@ -253,14 +249,14 @@ int byre__am_post(int rank, int id, const void *data, size_t bytes, const void *
 {
     int error = check(rank, id, BYRE__AM_LAST + 1, data, bytes);
     if (error != BYRE_OK) return error;
-    byre__am_send_t send = {.rank = rank,
-                            .id = id,
-                            .data = data,
-                            .bytes = bytes,
-                            .bulk = bulk,
-                            .bulk_bytes = bulk_bytes,
-                            .done = done,
-                            .arg = arg};
+    byre__am_send_t send = { .rank = rank,
+                             .id = id,
+                             .data = data,
+                             .bytes = bytes,
+                             .bulk = bulk,
+                             .bulk_bytes = bulk_bytes,
+                             .done = done,
+                             .arg = arg };
     return byre__am_submit(&send);
 }
 
@@ -280,6 +276,7 @@ int byre_am_reply(const byre_am_t *am, const void *data, size_t bytes)
     int error = check(am->source, 0, 1, data, bytes);
     if (error != BYRE_OK) return error;
     byre__am_send_t send = {
-        .rank = am->source, .id = BYRE__AM_REPLY, .data = data, .bytes = bytes, .call = am->call};
+        .rank = am->source, .id = BYRE__AM_REPLY, .data = data, .bytes = bytes, .call = am->call
+    };
     return byre__am_submit(&send);
 }

@@ -49,7 +49,8 @@ int byre_barrier(void)
     for (uint32_t round = 0; (1 << round) < size; round++) {
         int to = (rank + (1 << round)) % size;
         byre__am_send_t send = {
-            .rank = to, .id = BYRE__AM_BARRIER, .data = &round, .bytes = sizeof round};
+            .rank = to, .id = BYRE__AM_BARRIER, .data = &round, .bytes = sizeof round
+        };
         int error = byre__am_submit(&send);
         if (error != BYRE_OK) return error;
         (void)byre__wait_until(told, &round, 0);

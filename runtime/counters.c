@@ -10,7 +10,7 @@ static const struct {
     byre__counter_desc_t desc;
     _Atomic uint64_t *value;
 } table[] = {
-#define BYRE__X(name, meaning) {{#name, meaning}, &byre__counters.name},
+#define BYRE__X(name, meaning) { { #name, meaning }, &byre__counters.name },
     BYRE_COUNTERS(BYRE__X)
 #undef BYRE__X
 };

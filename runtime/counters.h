@@ -8,23 +8,23 @@
 #include <stdint.h>
 
 /* X(name, meaning) */
-#define BYRE_COUNTERS(X)                                                                           \
-    X(msg_sent, "messages sent")                                                                   \
-    X(msg_received, "messages received")                                                           \
-    X(msg_kept, "messages kept because the buffer was too short")                                  \
-    X(am_sent, "active messages sent")                                                             \
-    X(am_received, "active messages handled")                                                      \
-    X(am_unknown, "active messages for an id without handler")                                     \
-    X(am_stalled, "times a sender of active messages waited for credits")                          \
-    X(bells_rung, "times this rank woke another of its node")                                      \
-    X(sleeps, "times a thread of this rank slept in the engine")                                   \
-    X(service_polls, "times the service thread looked for work")                                   \
-    X(popups, "pop-up handlers run")                                                               \
-    X(popup_threads, "threads created for pop-up handlers")                                        \
-    X(cow_sends, "copy-on-write sends that moved pages")                                           \
-    X(cow_copied_sends, "copy-on-write sends that were copied because their memory cannot move")   \
-    X(cow_faults, "accesses that got their own copy of a page being sent")                         \
-    X(heartbeats, "heartbeats sent")                                                               \
+#define BYRE_COUNTERS(X)                                                                         \
+    X(msg_sent, "messages sent")                                                                 \
+    X(msg_received, "messages received")                                                         \
+    X(msg_kept, "messages kept because the buffer was too short")                                \
+    X(am_sent, "active messages sent")                                                           \
+    X(am_received, "active messages handled")                                                    \
+    X(am_unknown, "active messages for an id without handler")                                   \
+    X(am_stalled, "times a sender of active messages waited for credits")                        \
+    X(bells_rung, "times this rank woke another of its node")                                    \
+    X(sleeps, "times a thread of this rank slept in the engine")                                 \
+    X(service_polls, "times the service thread looked for work")                                 \
+    X(popups, "pop-up handlers run")                                                             \
+    X(popup_threads, "threads created for pop-up handlers")                                      \
+    X(cow_sends, "copy-on-write sends that moved pages")                                         \
+    X(cow_copied_sends, "copy-on-write sends that were copied because their memory cannot move") \
+    X(cow_faults, "accesses that got their own copy of a page being sent")                       \
+    X(heartbeats, "heartbeats sent")                                                             \
     X(peers_failed, "ranks known to be dead")
 
 typedef struct byre__counters {
@@ -36,10 +36,10 @@ typedef struct byre__counters {
 extern byre__counters_t byre__counters;
 
 /* Not a locked instruction: two threads that count the same event at once may lose one. */
-#define byre__count(name)                                                                          \
-    atomic_store_explicit(                                                                         \
-        &byre__counters.name,                                                                      \
-        atomic_load_explicit(&byre__counters.name, memory_order_relaxed) + 1, memory_order_relaxed)
+#define byre__count(name)                                                                       \
+    atomic_store_explicit(&byre__counters.name,                                                 \
+                          atomic_load_explicit(&byre__counters.name, memory_order_relaxed) + 1, \
+                          memory_order_relaxed)
 
 void byre__counters_reset(void);
 

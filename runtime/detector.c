@@ -44,12 +44,12 @@ _Atomic int byre__failures, byre__absent, byre__failures_acked;
 static struct {
     uint64_t period_ns, timeout_ns;
     _Atomic uint64_t next_ns; /* the driver's; a sleeper reads it */
-    bool *heard;        /* [size] has it given a sign of life since the last tick? */
-    uint64_t heard_ns;  /* last one of the predecessor */
-    int watched;        /* predecessor, or -1 */
-    int *order;         /* failed ranks in the order in which they were found */
+    bool *heard;              /* [size] has it given a sign of life since the last tick? */
+    uint64_t heard_ns;        /* last one of the predecessor */
+    int watched;              /* predecessor, or -1 */
+    int *order;               /* failed ranks in the order in which they were found */
     bool stopped;
-} detector = {.watched = -1};
+} detector = { .watched = -1 };
 
 static struct {
     pthread_mutex_t lock;
@@ -59,14 +59,13 @@ static struct {
         int told; /* how many of detector.order it has been told of */
     } list[HANDLERS];
     int count;
-} handlers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} handlers = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* The next living rank in the ring: step 1 or -1. Own rank if there is no other. */
 static int neighbour(int rank, int step)
 {
     int size = byre__nodes.size, at = rank;
-    do
-        at = (at + step + size) % size;
+    do at = (at + step + size) % size;
     while (at != rank && byre__peer_state[at] != BYRE__ALIVE);
     return at;
 }
@@ -77,7 +76,8 @@ static void tell_others(int dead)
     for (int distance = 1; distance < size; distance *= 2) {
         int to = (rank + distance) % size;
         if (to != rank && byre__peer_state[to] != BYRE__ALIVE) to = neighbour(to, 1);
-        if (to != rank) (void)byre__am_post(to, BYRE__AM_FAILURE, &dead, sizeof dead, NULL, 0, NULL, NULL);
+        if (to != rank)
+            (void)byre__am_post(to, BYRE__AM_FAILURE, &dead, sizeof dead, NULL, 0, NULL, NULL);
     }
 }
 
@@ -162,7 +162,7 @@ static int look_for_dead_processes(void)
     for (int r = 0; r < byre__nodes.size; r++) {
         int pidfd = byre__nodes.peers[r].pidfd;
         if (pidfd < 0 || byre__peer_state[r] != BYRE__ALIVE) continue;
-        struct pollfd process = {.fd = pidfd, .events = POLLIN};
+        struct pollfd process = { .fd = pidfd, .events = POLLIN };
         if (poll(&process, 1, 0) <= 0) continue;
         bury(r, BYRE__FAILED);
         found++;

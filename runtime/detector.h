@@ -16,8 +16,7 @@ extern _Atomic int byre__failures_acked;
 
 static inline bool byre__peer_absent(int rank)
 {
-    return __builtin_expect(
-               atomic_load_explicit(&byre__absent, memory_order_relaxed) != 0, 0) &&
+    return __builtin_expect(atomic_load_explicit(&byre__absent, memory_order_relaxed) != 0, 0) &&
            atomic_load_explicit(&byre__peer_state[rank], memory_order_acquire) != BYRE__ALIVE;
 }
 

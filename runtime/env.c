@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const byre__env_var_t table[] = {
-#define BYRE__X(id, name, type, def, meaning) {name, type, def, meaning},
+#define BYRE__X(id, name, type, def, meaning) { name, type, def, meaning },
     BYRE_ENVIRONMENT(BYRE__X)
 #undef BYRE__X
 };

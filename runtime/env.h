@@ -16,16 +16,16 @@
       "run the service thread; without it nothing is answered while the application computes")     \
     X(SERVICE_SCHED, "BYRE_SERVICE_SCHED", "auto|other|fifo", "auto",                              \
       "scheduling of the service thread: other with a short slice; fifo at the lowest real-time "  \
-      "priority; auto: fifo where permitted, else other")                      \
+      "priority; auto: fifo where permitted, else other")                                          \
     X(SERVICE_CPUS, "BYRE_SERVICE_CPUS", "string", "auto",                                         \
       "where the service thread runs: auto (where it hurts least), none (unbound), or a CPU list") \
     X(SPIN_US, "BYRE_SPIN_US", "int", "-1",                                                        \
-      "microseconds that a waiting thread spins before it yields; -1: 200 when every local rank "   \
+      "microseconds that a waiting thread spins before it yields; -1: 200 when every local rank "  \
       "has a core, else 0")                                                                        \
     X(YIELD_US, "BYRE_YIELD_US", "int", "2000",                                                    \
       "microseconds that a waiting thread polls and yields before it sleeps")                      \
     X(NAP_US, "BYRE_NAP_US", "int", "-1",                                                          \
-      "longest nap of an engine with traffic it cannot be woken for; -1: 200 with a spare core, "   \
+      "longest nap of an engine with traffic it cannot be woken for; -1: 200 with a spare core, "  \
       "else 1000")                                                                                 \
     X(HEARTBEAT_MS, "BYRE_HEARTBEAT_MS", "int", "100", "time between two heartbeats")              \
     X(PEER_TIMEOUT_MS, "BYRE_PEER_TIMEOUT_MS", "int", "2000",                                      \

@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 typedef struct byre__fault {
-    uintptr_t addr;     /* the byte that was touched */
-    bool write;         /* from the fault's error code (x86-64, aarch64) */
-    bool in_runtime;    /* the thread was inside Byre or MPI (byre__inside_enter): it may hold their
+    uintptr_t addr;  /* the byte that was touched */
+    bool write;      /* from the fault's error code (x86-64, aarch64) */
+    bool in_runtime; /* the thread was inside Byre or MPI (byre__inside_enter): it may hold their
                            locks, so the resolver must not drive the engine */
-    void *ucontext;     /* ucontext_t of the interrupted code */
+    void *ucontext;  /* ucontext_t of the interrupted code */
 } byre__fault_t;
 
 /* Returns true when the access may be retried. Called in the signal handler with errno saved:
@@ -32,7 +32,13 @@ int byre__fault_unregister(void *addr);
 
 /* Nesting mark of "this thread is inside Byre or MPI". */
 extern _Thread_local int byre__inside __attribute__((tls_model("initial-exec")));
-static inline void byre__inside_enter(void) { byre__inside++; }
-static inline void byre__inside_leave(void) { byre__inside--; }
+static inline void byre__inside_enter(void)
+{
+    byre__inside++;
+}
+static inline void byre__inside_leave(void)
+{
+    byre__inside--;
+}
 
 #endif

@@ -35,8 +35,8 @@ int byre_initialized(void)
 static void choose_transport(void)
 {
     const char *wanted = byre__env_string(BYRE__ENV_TRANSPORT);
-    bool mpi = strcmp(wanted, "mpi") == 0 ||
-               (strcmp(wanted, "auto") == 0 && byre__transport_mpi_wanted());
+    bool mpi =
+        strcmp(wanted, "mpi") == 0 || (strcmp(wanted, "auto") == 0 && byre__transport_mpi_wanted());
     byre__transport = mpi ? &byre__transport_mpi : &byre__transport_loopback;
 }
 
@@ -114,20 +114,20 @@ static int start_machine(void)
 }
 
 static const struct step steps[] = {
-    {"faults", byre__fault_init, byre__fault_fini},
-    {"SIGPIPE", byre__sigpipe_init, byre__sigpipe_fini},
-    {"transport", start_transport, stop_transport},
-    {"machine", start_machine, byre__machine_unload},
-    {"active messages", byre__am_init, byre__am_fini},
-    {"requests", byre__call_init, byre__call_fini},
-    {"failure detector", byre__detector_init, byre__detector_fini},
-    {"barrier", byre__barrier_init, NULL},
-    {"messages", NULL, byre__message_fini},
-    {"ports", NULL, byre__port_fini},
-    {"pop-up threads", start_popups, byre__popup_fini},
-    {"mailboxes", byre__mailbox_init, byre__mailbox_fini},
-    {"progress", byre__progress_init, byre__progress_fini},
-    {"service thread", byre__service_init, byre__service_fini},
+    { "faults", byre__fault_init, byre__fault_fini },
+    { "SIGPIPE", byre__sigpipe_init, byre__sigpipe_fini },
+    { "transport", start_transport, stop_transport },
+    { "machine", start_machine, byre__machine_unload },
+    { "active messages", byre__am_init, byre__am_fini },
+    { "requests", byre__call_init, byre__call_fini },
+    { "failure detector", byre__detector_init, byre__detector_fini },
+    { "barrier", byre__barrier_init, NULL },
+    { "messages", NULL, byre__message_fini },
+    { "ports", NULL, byre__port_fini },
+    { "pop-up threads", start_popups, byre__popup_fini },
+    { "mailboxes", byre__mailbox_init, byre__mailbox_fini },
+    { "progress", byre__progress_init, byre__progress_fini },
+    { "service thread", byre__service_init, byre__service_fini },
 };
 enum { STEPS = sizeof steps / sizeof steps[0] };
 

@@ -13,7 +13,7 @@ static int log_rank = -1;
 
 void byre__log_init(void)
 {
-    static const char *const names[] = {"off", "error", "info", "debug"};
+    static const char *const names[] = { "off", "error", "info", "debug" };
     const char *wanted = byre__env_string(BYRE__ENV_LOG);
     for (int level = BYRE__LOG_OFF; level <= BYRE__LOG_DEBUG; level++)
         if (strcmp(wanted, names[level]) == 0) byre__log_level = (enum byre__log_level)level;

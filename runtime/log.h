@@ -15,9 +15,9 @@ void byre__log_write(enum byre__log_level level, const char *format, ...)
 /* A broken internal invariant: say so whatever BYRE_LOG is, and abort. */
 _Noreturn void byre__panic(const char *file, int line, const char *what);
 
-#define byre__log(level, ...)                                                                      \
-    do {                                                                                           \
-        if (__builtin_expect((level) <= byre__log_level, 0)) byre__log_write(level, __VA_ARGS__);  \
+#define byre__log(level, ...)                                                                     \
+    do {                                                                                          \
+        if (__builtin_expect((level) <= byre__log_level, 0)) byre__log_write(level, __VA_ARGS__); \
     } while (0)
 #define byre__error(...) byre__log(BYRE__LOG_ERROR, __VA_ARGS__)
 #define byre__info(...) byre__log(BYRE__LOG_INFO, __VA_ARGS__)

@@ -21,7 +21,7 @@
 
 enum { HANDOVER_TIMEOUT_MS = 20000 };
 
-byre__node_map_t byre__nodes = {.bell = -1};
+byre__node_map_t byre__nodes = { .bell = -1 };
 
 /* What every rank tells the others. */
 struct card {
@@ -34,7 +34,7 @@ struct card {
 
 static int make_card(struct card *card)
 {
-    struct stat namespace = {0};
+    struct stat namespace = { 0 };
     memset(card, 0, sizeof *card);
     if (byre__transport->node_leader(&card->leader) != BYRE_OK) return BYRE_EMPI;
     card->pid = (int32_t)getpid();
@@ -83,24 +83,24 @@ static bool send_fds(int from, uint64_t key, int to, int bell, int memory)
 {
     struct sockaddr_un name;
     int32_t rank = byre__nodes.rank;
-    struct iovec data = {&rank, sizeof rank};
+    struct iovec data = { &rank, sizeof rank };
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(2 * sizeof(int))];
     } control;
     memset(&control, 0, sizeof control);
     size_t count = memory >= 0 ? 2 : 1;
-    struct msghdr message = {.msg_name = &name,
-                             .msg_namelen = socket_name(&name, key, to),
-                             .msg_iov = &data,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct msghdr message = { .msg_name = &name,
+                              .msg_namelen = socket_name(&name, key, to),
+                              .msg_iov = &data,
+                              .msg_iovlen = 1,
+                              .msg_control = control.bytes,
+                              .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(count * sizeof(int));
-    int fds[2] = {bell, memory};
+    int fds[2] = { bell, memory };
     memcpy(CMSG_DATA(header), fds, count * sizeof(int));
     return sendmsg(from, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof rank;
 }
@@ -108,20 +108,20 @@ static bool send_fds(int from, uint64_t key, int to, int bell, int memory)
 static bool receive_fds(int at, int *memory_out)
 {
     int32_t rank = -1;
-    struct iovec data = {&rank, sizeof rank};
+    struct iovec data = { &rank, sizeof rank };
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(2 * sizeof(int))];
     } control;
-    struct msghdr message = {.msg_iov = &data,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
+    struct msghdr message = { .msg_iov = &data,
+                              .msg_iovlen = 1,
+                              .msg_control = control.bytes,
+                              .msg_controllen = sizeof control.bytes };
     if (recvmsg(at, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t)sizeof rank)
         return false;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header == NULL || header->cmsg_type != SCM_RIGHTS) return false;
-    int fds[2] = {-1, -1};
+    int fds[2] = { -1, -1 };
     size_t bytes = header->cmsg_len - CMSG_LEN(0);
     memcpy(fds, CMSG_DATA(header), bytes < sizeof fds ? bytes : sizeof fds);
     if (rank < 0 || rank >= byre__nodes.size || byre__nodes.peers[rank].bell >= 0) {
@@ -147,7 +147,7 @@ static int hand_over(int at, const struct card *cards, int *memory)
                 send_fds(at, cards[0].key, to, byre__nodes.bell, own_memory)))
             to++;
         if (to == byre__nodes.size && missing == 0) return BYRE_OK;
-        struct pollfd ready = {.fd = at, .events = POLLIN};
+        struct pollfd ready = { .fd = at, .events = POLLIN };
         if (poll(&ready, 1, 5) == 0) waited += 5;
     }
     byre__error("ranks of this node did not answer within %d s: do they share a network namespace?",
@@ -203,7 +203,7 @@ static void assign_slots(const struct card *cards)
 int byre__node_init(int rank, int size)
 {
     struct card mine, *cards = calloc((size_t)size, sizeof *cards);
-    byre__nodes = (byre__node_map_t){.rank = rank, .size = size, .bell = -1};
+    byre__nodes = (byre__node_map_t){ .rank = rank, .size = size, .bell = -1 };
     byre__nodes.peers = calloc((size_t)size, sizeof *byre__nodes.peers);
     byre__nodes.names = calloc((size_t)size, sizeof *byre__nodes.names);
     for (int r = 0; byre__nodes.peers != NULL && r < size; r++)
@@ -234,14 +234,13 @@ void byre__node_fini(void)
         munmap(byre__nodes.slots, sizeof(byre__slot_t) * (size_t)byre__nodes.local_ranks);
     free(byre__nodes.peers);
     free(byre__nodes.names);
-    byre__nodes = (byre__node_map_t){.bell = -1};
+    byre__nodes = (byre__node_map_t){ .bell = -1 };
 }
 
 void byre__bell_ring(int fd)
 {
     uint64_t one = 1;
     ssize_t written;
-    do
-        written = write(fd, &one, sizeof one);
+    do written = write(fd, &one, sizeof one);
     while (written < 0 && errno == EINTR); /* EAGAIN: it rings already */
 }

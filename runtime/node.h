@@ -34,11 +34,11 @@ typedef struct byre__peer_node {
 typedef struct byre__node_map {
     int rank, size;
     int node, nodes;
-    int local_ranks;           /* on this node, this one included */
-    byre__peer_node_t *peers;  /* [size] */
-    char (*names)[64];         /* [nodes] */
-    int bell;                  /* own */
-    byre__slot_t *slots;       /* [local_ranks], shared */
+    int local_ranks;          /* on this node, this one included */
+    byre__peer_node_t *peers; /* [size] */
+    char (*names)[64];        /* [nodes] */
+    int bell;                 /* own */
+    byre__slot_t *slots;      /* [local_ranks], shared */
     byre__slot_t *mine;
 } byre__node_map_t;
 

@@ -72,7 +72,7 @@ static struct {
     struct port *active;         /* ports with a queue or a handler */
     struct byre_request *taking; /* queued receives whose message has been matched */
     struct popup_msg *popping;   /* the same for pop-up handlers */
-} ports = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} ports = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static _Thread_local struct port *running_port;
 
@@ -129,12 +129,12 @@ static void keep(int number, const struct kept *what)
 
 void byre__port_keep_stage(int port, int source, void *stage, size_t bytes)
 {
-    keep(port, &(struct kept){.source = source, .stage = stage, .bytes = bytes});
+    keep(port, &(struct kept){ .source = source, .stage = stage, .bytes = bytes });
 }
 
 void byre__port_keep_message(int port, int source, byre__tmsg_t message, size_t bytes)
 {
-    keep(port, &(struct kept){.source = source, .message = message, .bytes = bytes});
+    keep(port, &(struct kept){ .source = source, .message = message, .bytes = bytes });
 }
 
 static struct kept **find_kept(struct port *port, int from)
@@ -173,12 +173,12 @@ static void give_message(struct port *port, byre_request_t request, byre__tmsg_t
                          const byre__tstatus_t *status)
 {
     request->info =
-        (byre_info_t){.source = status->source, .port = port->number, .bytes = status->bytes};
+        (byre_info_t){ .source = status->source, .port = port->number, .bytes = status->bytes };
     if (status->bytes > request->room) {
         struct kept *kept = malloc(sizeof *kept);
         BYRE__ASSERT(kept != NULL);
-        *kept = (struct kept){
-            .source = status->source, .bytes = status->bytes, .message = message};
+        *kept =
+            (struct kept){ .source = status->source, .bytes = status->bytes, .message = message };
         *port->kept_end = kept;
         port->kept_end = &kept->next;
         byre__count(msg_kept);
@@ -186,7 +186,8 @@ static void give_message(struct port *port, byre_request_t request, byre__tmsg_t
         return;
     }
     byre__cow_resolve(request->buf, status->bytes);
-    if (byre__transport->receive(&message, request->buf, status->bytes, &request->treq) != BYRE_OK) {
+    if (byre__transport->receive(&message, request->buf, status->bytes, &request->treq) !=
+        BYRE_OK) {
         end_request(request, BYRE_EMPI);
         return;
     }
@@ -234,8 +235,9 @@ static int match_kept(struct port *port)
             continue;
         }
         struct byre_request *request = unlink_request(port, at);
-        request->info = (byre_info_t){
-            .source = (*kept_at)->source, .port = port->number, .bytes = (*kept_at)->bytes};
+        request->info = (byre_info_t){ .source = (*kept_at)->source,
+                                       .port = port->number,
+                                       .bytes = (*kept_at)->bytes };
         matched++;
         if ((*kept_at)->bytes > request->room) {
             end_request(request, BYRE_ETRUNC);
@@ -249,7 +251,7 @@ static int match_kept(struct port *port)
             byre__count(msg_received);
             end_request(request, BYRE_OK);
         } else {
-            byre__tstatus_t status = {.source = kept->source, .bytes = kept->bytes};
+            byre__tstatus_t status = { .source = kept->source, .bytes = kept->bytes };
             give_message(port, request, kept->message, &status);
         }
         free(kept);
@@ -289,8 +291,8 @@ static int end_hopeless(struct port *port)
             continue;
         }
         struct byre_request *request = unlink_request(port, at);
-        request->info = (byre_info_t){
-            .source = from == BYRE_ANY ? byre__failure_latest() : from, .port = port->number};
+        request->info = (byre_info_t){ .source = from == BYRE_ANY ? byre__failure_latest() : from,
+                                       .port = port->number };
         end_request(request, BYRE_EPEER);
         ended++;
     }
@@ -319,7 +321,7 @@ static struct popup_msg *new_popup_msg(struct port *port, int source, size_t byt
     msg->port = port;
     msg->fn = port->popup;
     msg->arg = port->popup_arg;
-    msg->info = (byre_info_t){.source = source, .port = port->number, .bytes = bytes};
+    msg->info = (byre_info_t){ .source = source, .port = port->number, .bytes = bytes };
     port->running++;
     return msg;
 }
@@ -486,8 +488,8 @@ int byre__port_state(int number, int from, byre_info_t *info_out, bool *queued_o
     } else if (port != NULL) {
         struct kept **at = find_kept(port, from);
         if (at != NULL) {
-            *info_out = (byre_info_t){
-                .source = (*at)->source, .port = number, .bytes = (*at)->bytes};
+            *info_out =
+                (byre_info_t){ .source = (*at)->source, .port = number, .bytes = (*at)->bytes };
             found = BYRE_OK;
         }
     }

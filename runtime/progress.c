@@ -60,7 +60,7 @@ static struct {
     _Atomic int parked_count;
     unsigned polls; /* driver's */
     uint64_t spin_ns, yield_ns;
-} engine = {.park_lock = PTHREAD_MUTEX_INITIALIZER};
+} engine = { .park_lock = PTHREAD_MUTEX_INITIALIZER };
 
 _Atomic uint32_t byre__engine_activity;
 _Atomic int byre__engine_unannounced;
@@ -220,7 +220,7 @@ enum parked_end { PARKED_OVER, PARKED_DRIVER, PARKED_LATE };
 /* Sleep while somebody else drives. Invariant 3. */
 static enum parked_end park(byre__done_fn done, void *arg, uint64_t deadline_ns)
 {
-    struct waiter self = {.done = done, .arg = arg};
+    struct waiter self = { .done = done, .arg = arg };
     pthread_mutex_lock(&engine.park_lock);
     self.next = engine.parked;
     engine.parked = &self;
@@ -238,7 +238,7 @@ static enum parked_end park(byre__done_fn done, void *arg, uint64_t deadline_ns)
                 break;
             }
             if (deadline_ns != 0 && deadline_ns - now < left) left = deadline_ns - now;
-            struct timespec limit = {0, (long)left};
+            struct timespec limit = { 0, (long)left };
             (void)syscall(SYS_futex, &self.over, FUTEX_WAIT_PRIVATE, 0, &limit, NULL, 0);
             if (atomic_load(&self.over) == 0 && byre__drive_try()) {
                 end = PARKED_DRIVER;
@@ -323,15 +323,14 @@ static bool wait_for(struct wait *wait)
 bool byre__wait_until(byre__done_fn done, void *arg, uint64_t deadline_ns)
 {
     if (done(arg)) return true;
-    struct wait wait = {
-        .done = done, .arg = arg, .deadline_ns = deadline_ns, .may_sleep = true};
+    struct wait wait = { .done = done, .arg = arg, .deadline_ns = deadline_ns, .may_sleep = true };
     return wait_for(&wait);
 }
 
 bool byre__wait_moving(byre__done_fn done, void *arg)
 {
     if (done(arg)) return true;
-    struct wait wait = {.done = done, .arg = arg};
+    struct wait wait = { .done = done, .arg = arg };
     return wait_for(&wait);
 }
 

@@ -34,8 +34,8 @@ static int check(int port, int from, const void *buf, size_t bytes)
 
 static bool is_special(void)
 {
-    return __builtin_expect(
-        atomic_load_explicit(&byre__port_special, memory_order_acquire) != 0, 0);
+    return __builtin_expect(atomic_load_explicit(&byre__port_special, memory_order_acquire) != 0,
+                            0);
 }
 
 /* A dead source, or with BYRE_ANY an unacknowledged failure: which rank? -1 none. */
@@ -60,7 +60,7 @@ static void fill(byre_request_t request, int port, int from, void *buf, size_t b
     request->port = port;
     request->buf = buf;
     request->room = bytes;
-    request->info = (byre_info_t){.source = from, .port = port};
+    request->info = (byre_info_t){ .source = from, .port = port };
 }
 
 static int recv_queued(byre_request_t request, byre_info_t *info_out)
@@ -176,7 +176,7 @@ static int finish_probed(struct probing *probing, void *buf, size_t bytes)
 
 static int recv_probed(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
 {
-    struct probing probing = {.port = port, .from = from, .dead = -1};
+    struct probing probing = { .port = port, .from = from, .dead = -1 };
     byre__engine_attention();
     int looks = byre__cores_short ? 2 : FAST_LOOKS;
     while (!found_or_hopeless(&probing)) {
@@ -184,7 +184,7 @@ static int recv_probed(int port, int from, void *buf, size_t bytes, byre_info_t 
         (void)byre__wait_until(found_or_hopeless, &probing, 0);
         break;
     }
-    byre_info_t info = {.source = probing.dead, .port = port};
+    byre_info_t info = { .source = probing.dead, .port = port };
     int result = BYRE_EPEER;
     if (probing.found) {
         info.source = probing.status.source;
@@ -257,7 +257,7 @@ int byre_poll(int port, int from, byre_info_t *info_out)
     }
     byre__tstatus_t status;
     if (!queued && byre__transport->probe(BYRE__CHANNEL_MSG, from, port, &status)) {
-        *info_out = (byre_info_t){.source = status.source, .port = port, .bytes = status.bytes};
+        *info_out = (byre_info_t){ .source = status.source, .port = port, .bytes = status.bytes };
         return BYRE_OK;
     }
     int dead = hopeless(from);
@@ -265,7 +265,7 @@ int byre_poll(int port, int from, byre_info_t *info_out)
         help_engine();
         return BYRE_EAGAIN;
     }
-    *info_out = (byre_info_t){.source = dead, .port = port};
+    *info_out = (byre_info_t){ .source = dead, .port = port };
     return BYRE_EPEER;
 }
 
@@ -307,8 +307,8 @@ static int get_probed(struct probing *probing, void **buf_out)
 
 int byre_get_message(int port, int from, void **buf_out, byre_info_t *info_out)
 {
-    byre_info_t info = {.port = port};
-    struct probing probing = {.port = port, .from = from, .dead = -1};
+    byre_info_t info = { .port = port };
+    struct probing probing = { .port = port, .from = from, .dead = -1 };
     int error = check(port, from, NULL, 0);
     if (error != BYRE_OK) return error;
     if (buf_out == NULL) return BYRE_EINVAL;

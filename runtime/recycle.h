@@ -12,18 +12,20 @@
 #include <stddef.h>
 
 typedef struct byre__recycler {
-    int cache;                /* how many a thread keeps */
-    int keep;                 /* how many the shared list keeps */
-    void *(*create)(void);    /* NULL: no memory */
+    int cache;             /* how many a thread keeps */
+    int keep;              /* how many the shared list keeps */
+    void *(*create)(void); /* NULL: no memory */
     void (*destroy)(void *object);
-    pthread_mutex_t lock;     /* guards free and count */
+    pthread_mutex_t lock; /* guards free and count */
     void *free;
     int count;
 } byre__recycler_t;
 
-#define BYRE__RECYCLER(cache_size, keep_size, create_fn, destroy_fn)                               \
-    {.cache = (cache_size), .keep = (keep_size), .create = (create_fn), .destroy = (destroy_fn),   \
-     .lock = PTHREAD_MUTEX_INITIALIZER}
+#define BYRE__RECYCLER(cache_size, keep_size, create_fn, destroy_fn)       \
+    {                                                                      \
+        .cache = (cache_size), .keep = (keep_size), .create = (create_fn), \
+        .destroy = (destroy_fn), .lock = PTHREAD_MUTEX_INITIALIZER         \
+    }
 
 /* A thread's own: one thread-local variable for each recycler. */
 typedef struct byre__recycled {

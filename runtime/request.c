@@ -93,9 +93,12 @@ bool byre__request_done(byre_request_t request)
 {
     if (atomic_load_explicit(&request->complete, memory_order_acquire) != 0) return true;
     switch (request->kind) {
-    case BYRE__REQUEST_SEND: return look_at_send(request);
-    case BYRE__REQUEST_STAGED: return look_at_staged(request);
-    case BYRE__REQUEST_ENGINE: break;
+    case BYRE__REQUEST_SEND:
+        return look_at_send(request);
+    case BYRE__REQUEST_STAGED:
+        return look_at_staged(request);
+    case BYRE__REQUEST_ENGINE:
+        break;
     }
     return false;
 }
@@ -231,7 +234,7 @@ int byre_wait_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t
     int error = check();
     if (error != BYRE_OK) return error;
     if (reqs == NULL || all_null(n, reqs)) return BYRE_EINVAL;
-    struct any any = {.n = n, .reqs = reqs};
+    struct any any = { .n = n, .reqs = reqs };
     atomic_fetch_add(&byre__engine_unannounced, 1); /* there may be large sends among them */
     (void)byre__wait_until(any_done, &any, 0);
     atomic_fetch_sub(&byre__engine_unannounced, 1);
@@ -243,7 +246,7 @@ int byre_test_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t
 {
     if (!byre_initialized()) return BYRE_ESTATE;
     if (reqs == NULL || all_null(n, reqs)) return BYRE_EINVAL;
-    struct any any = {.n = n, .reqs = reqs};
+    struct any any = { .n = n, .reqs = reqs };
     if (!any_done(&any)) {
         if (!byre__in_handler()) help_engine();
         if (!any_done(&any)) return BYRE_EAGAIN;

@@ -22,7 +22,8 @@
 
 enum {
     FAST_LOOKS = 200,
-    MOST_COPIES = 256, /* under way at once: what MPI cannot send yet makes all its progress dearer */
+    MOST_COPIES =
+        256, /* under way at once: what MPI cannot send yet makes all its progress dearer */
     TESTS_PER_TURN = 64
 };
 
@@ -76,7 +77,7 @@ static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool syn
     int error = check(to, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     if (__builtin_expect(byre__in_handler(), 0)) return BYRE_ECONTEXT;
-    struct sending sending = {.rank = to.rank};
+    struct sending sending = { .rank = to.rank };
     byre__cow_resolve(buf, bytes);
     error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, sync,
                                    &sending.treq);
@@ -118,10 +119,14 @@ static bool notice_makes_sense(const byre_notice_t *notice, byre_request_t *req_
 {
     if (notice == NULL || notice->kind == BYRE_NOTICE_NONE) return req_out != NULL;
     switch (notice->kind) {
-    case BYRE_NOTICE_CALLBACK: return notice->callback != NULL;
-    case BYRE_NOTICE_SIGNAL: return notice->signal > 0 && notice->signal <= SIGRTMAX;
-    case BYRE_NOTICE_EVENTFD: return notice->eventfd >= 0;
-    default: return false;
+    case BYRE_NOTICE_CALLBACK:
+        return notice->callback != NULL;
+    case BYRE_NOTICE_SIGNAL:
+        return notice->signal > 0 && notice->signal <= SIGRTMAX;
+    case BYRE_NOTICE_EVENTFD:
+        return notice->eventfd >= 0;
+    default:
+        return false;
     }
 }
 
@@ -208,7 +213,7 @@ int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_not
     request->buf = (void *)(uintptr_t)buf;
     error = start(request, to, from, bytes);
     if (error != BYRE_OK) goto undo_cow;
-    request->notice = notice != NULL ? *notice : (byre_notice_t){.kind = BYRE_NOTICE_NONE};
+    request->notice = notice != NULL ? *notice : (byre_notice_t){ .kind = BYRE_NOTICE_NONE };
     request->handed_out = req_out != NULL;
     if (req_out != NULL) *req_out = request;
     hand_to_engine(request);
@@ -233,14 +238,15 @@ static void give_notice(const byre_notice_t *notice, int error)
         byre__handler_leave();
         break;
     case BYRE_NOTICE_SIGNAL:
-        if (sigqueue(getpid(), notice->signal, (union sigval){.sival_ptr = notice->arg}) != 0)
+        if (sigqueue(getpid(), notice->signal, (union sigval){ .sival_ptr = notice->arg }) != 0)
             byre__error("signal %d for a completed send could not be queued", notice->signal);
         break;
     case BYRE_NOTICE_EVENTFD:
         if (write(notice->eventfd, &one, sizeof one) != (ssize_t)sizeof one)
             byre__error("eventfd %d of a completed send cannot be written", notice->eventfd);
         break;
-    case BYRE_NOTICE_NONE: break;
+    case BYRE_NOTICE_NONE:
+        break;
     }
 }
 
@@ -273,8 +279,7 @@ void byre__send_adopt(byre_request_t request)
     atomic_fetch_add(&byre__message_jobs, 1);
     atomic_fetch_add(&byre__engine_unannounced, 1);
     struct byre_request *head = atomic_load(&adopted.added);
-    do
-        request->next = head;
+    do request->next = head;
     while (!atomic_compare_exchange_weak(&adopted.added, &head, request));
     byre__service_rouse();
 }

@@ -63,7 +63,7 @@ static struct {
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 {
-    struct timespec limit = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    struct timespec limit = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
     (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, ns == 0 ? NULL : &limit, NULL, 0);
 }
 
@@ -111,7 +111,8 @@ struct sched_attributes { /* of sched_setattr(2); glibc 2.36 has no wrapper */
 static bool set_scheduling(uint32_t policy, uint32_t priority, uint64_t slice_ns)
 {
     struct sched_attributes wanted = {
-        .size = sizeof wanted, .policy = policy, .priority = priority, .runtime = slice_ns};
+        .size = sizeof wanted, .policy = policy, .priority = priority, .runtime = slice_ns
+    };
     return syscall(SYS_sched_setattr, 0, &wanted, 0) == 0;
 }
 
@@ -138,7 +139,7 @@ void byre__service_place(const byre__cpuset_t *ranks, int count, int self,
                          const byre__cpuset_t *outer)
 {
     const char *wanted = byre__env_string(BYRE__ENV_SERVICE_CPUS);
-    service.cpus = (byre__cpuset_t){0};
+    service.cpus = (byre__cpuset_t){ 0 };
     if (strcmp(wanted, "none") == 0) return;
     if (strcmp(wanted, "auto") != 0) {
         if (byre__cpuset_parse(wanted, &service.cpus) != BYRE_OK)
@@ -230,7 +231,7 @@ struct distrust {
 static void trust_sockets(struct distrust *distrust, bool in_vain)
 {
     if (!in_vain) {
-        *distrust = (struct distrust){0};
+        *distrust = (struct distrust){ 0 };
         return;
     }
     if (++distrust->in_vain < MOST_IN_VAIN) return;
@@ -248,7 +249,7 @@ static void *day(void *arg)
     choose_scheduling();
     choose_processor();
     uint32_t seen = 0;
-    struct distrust distrust = {0};
+    struct distrust distrust = { 0 };
     uint64_t nap_ns = byre__nap_ns;
     while (!atomic_load(&service.stop)) {
         if (atomic_load(&service.paused)) {
@@ -274,7 +275,7 @@ static void *day(void *arg)
 
 static int bind_and_create(void)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
     sigset_t all, before;
     sigfillset(&all);
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&all, faults[i]);

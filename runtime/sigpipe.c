@@ -24,7 +24,7 @@ static void on_sigpipe(int signal_number)
 
 int byre__sigpipe_init(void)
 {
-    struct sigaction before, action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};
+    struct sigaction before, action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
     ours = false;
     if (sigaction(SIGPIPE, NULL, &before) != 0) return BYRE_ESYSTEM;
     if ((before.sa_flags & SA_SIGINFO) || before.sa_handler != SIG_DFL) return BYRE_OK;

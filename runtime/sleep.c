@@ -29,12 +29,12 @@ static struct {
     int *list;      /* sockets found by it */
     int count, room;
     bool watching; /* they are in the epoll instance */
-    int at_start;        /* of them before Byre sent anything: launcher's, perhaps */
-} sleeper = {.epoll = -1};
+    int at_start;  /* of them before Byre sent anything: launcher's, perhaps */
+} sleeper = { .epoll = -1 };
 
 static int watch(int fd, uint32_t events, uint64_t data)
 {
-    struct epoll_event event = {.events = events, .data.u64 = data};
+    struct epoll_event event = { .events = events, .data.u64 = data };
     return epoll_ctl(sleeper.epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
@@ -122,7 +122,7 @@ void byre__sleep_fini(void)
 unsigned byre__sleep(uint64_t ns)
 {
     struct epoll_event events[MAX_EVENTS];
-    struct timespec limit = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    struct timespec limit = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
     byre__count(sleeps);
     int n = epoll_pwait2(sleeper.epoll, events, MAX_EVENTS, &limit, NULL);
     if (n < 0 && errno == ENOSYS) /* before Linux 5.11: whole milliseconds */

@@ -39,7 +39,7 @@ static struct {
     pthread_mutex_t lock;
     struct message *messages, **messages_end; /* sent, not matched; in order */
     struct operation *posted, **posted_end;   /* receives, not matched; in order */
-} loop = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} loop = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int start(int *rank_out, int *size_out)
 {
@@ -83,7 +83,7 @@ static void deliver(struct operation *recv, const void *data, size_t bytes)
 {
     size_t fits = bytes < recv->room ? bytes : recv->room;
     if (fits > 0) memcpy(recv->buf, data, fits);
-    recv->status = (byre__tstatus_t){.source = 0, .tag = recv->tag, .bytes = fits};
+    recv->status = (byre__tstatus_t){ .source = 0, .tag = recv->tag, .bytes = fits };
     if (bytes > recv->room) recv->status.error = BYRE_ETRUNC;
     recv->complete = true;
 }
@@ -121,7 +121,7 @@ static int queue(byre__channel_t channel, int tag, const void *buf, size_t bytes
 {
     struct message *message = malloc(sizeof *message + bytes);
     if (message == NULL) return BYRE_ENOMEM;
-    *message = (struct message){.channel = channel, .tag = tag, .bytes = bytes};
+    *message = (struct message){ .channel = channel, .tag = tag, .bytes = bytes };
     if (bytes > 0) memcpy(message->data, buf, bytes);
     if (sync) message->sync = send;
     send->complete = !sync;
@@ -160,7 +160,8 @@ static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t b
     struct operation *recv = calloc(1, sizeof *recv);
     if (recv == NULL) return BYRE_ENOMEM;
     *recv = (struct operation){
-        .kind = RECV, .channel = channel, .tag = tag, .buf = buf, .room = bytes};
+        .kind = RECV, .channel = channel, .tag = tag, .buf = buf, .room = bytes
+    };
     pthread_mutex_lock(&loop.lock);
     struct message **at = find(channel, tag);
     struct message *message = at == NULL ? NULL : unqueue(at);
@@ -210,7 +211,7 @@ static bool probe(byre__channel_t channel, int from, int tag, byre__tstatus_t *s
     (void)from;
     pthread_mutex_lock(&loop.lock);
     struct message **at = find(channel, tag);
-    if (at != NULL) *status_out = (byre__tstatus_t){.tag = tag, .bytes = (*at)->bytes};
+    if (at != NULL) *status_out = (byre__tstatus_t){ .tag = tag, .bytes = (*at)->bytes };
     pthread_mutex_unlock(&loop.lock);
     return at != NULL;
 }
@@ -224,7 +225,7 @@ static bool take(byre__channel_t channel, int from, int tag, byre__tmsg_t *msg_o
     struct message *message = at == NULL ? NULL : unqueue(at);
     pthread_mutex_unlock(&loop.lock);
     if (message == NULL) return false;
-    *status_out = (byre__tstatus_t){.tag = tag, .bytes = message->bytes};
+    *status_out = (byre__tstatus_t){ .tag = tag, .bytes = message->bytes };
     msg_out->handle = message;
     return true;
 }
@@ -235,7 +236,8 @@ static int receive(byre__tmsg_t *msg, void *buf, size_t bytes, byre__treq_t *req
     struct operation *recv = calloc(1, sizeof *recv);
     if (recv == NULL) return BYRE_ENOMEM;
     *recv = (struct operation){
-        .kind = RECV, .channel = message->channel, .tag = message->tag, .buf = buf, .room = bytes};
+        .kind = RECV, .channel = message->channel, .tag = message->tag, .buf = buf, .room = bytes
+    };
     deliver(recv, message->data, message->bytes);
     free(message);
     req_out->handle = recv;

@@ -23,7 +23,7 @@ static struct {
     MPI_Comm node;
     MPI_Request done;        /* what Open MPI returns for a send that is complete at once */
     MPI_Datatype stage_type; /* BYRE__STAGE_BYTES */
-    bool started_mpi; /* by us, so it is ours to finalize */
+    bool started_mpi;        /* by us, so it is ours to finalize */
 } mpi;
 
 static int mpi_error(const char *what, int code)
@@ -40,9 +40,9 @@ static int mpi_error(const char *what, int code)
 static int big_type(size_t bytes, MPI_Datatype *type_out)
 {
     const size_t block = (size_t)1 << 30;
-    MPI_Datatype parts[2] = {MPI_DATATYPE_NULL, MPI_BYTE};
-    int lengths[2] = {(int)(bytes / block), (int)(bytes % block)};
-    MPI_Aint offsets[2] = {0, (MPI_Aint)(bytes - bytes % block)};
+    MPI_Datatype parts[2] = { MPI_DATATYPE_NULL, MPI_BYTE };
+    int lengths[2] = { (int)(bytes / block), (int)(bytes % block) };
+    MPI_Aint offsets[2] = { 0, (MPI_Aint)(bytes - bytes % block) };
     int code = MPI_Type_contiguous((int)block, MPI_BYTE, &parts[0]);
     if (code == MPI_SUCCESS) {
         code = MPI_Type_create_struct(2, lengths, offsets, parts, type_out);
@@ -54,7 +54,7 @@ static int big_type(size_t bytes, MPI_Datatype *type_out)
 
 bool byre__transport_mpi_wanted(void)
 {
-    static const char *const launched[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+    static const char *const launched[] = { "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK" };
     int up = 0, over = 0;
     (void)MPI_Initialized(&up);
     (void)MPI_Finalized(&over);
@@ -150,8 +150,8 @@ static int start(int *rank_out, int *size_out)
         if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(mpi.channel[i], MPI_ERRORS_RETURN);
     }
     if (code == MPI_SUCCESS)
-        code = MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
-                                   &mpi.node);
+        code =
+            MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &mpi.node);
     if (code != MPI_SUCCESS) {
         error = mpi_error("MPI_Comm_dup", code);
         release(false);

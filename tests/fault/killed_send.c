@@ -28,8 +28,8 @@ static void rendezvous(bool sync, size_t bytes)
     char *buf = room_for(bytes);
     memset(buf, 1, bytes);
     about_to_wait();
-    EXPECT(BYRE_EPEER, sync ? byre_send_sync(at(victim, 5), buf, bytes)
-                            : byre_send(at(victim, 5), buf, bytes));
+    EXPECT(BYRE_EPEER,
+           sync ? byre_send_sync(at(victim, 5), buf, bytes) : byre_send(at(victim, 5), buf, bytes));
     found_dead_in_time();
     free(buf);
 }

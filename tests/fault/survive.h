@@ -109,8 +109,7 @@ _Noreturn static inline void die(void)
  * questions after that. Whoever does not yet finds the victim dead, which has to do as well. */
 static inline void die_when_all_wait(void)
 {
-    for (int i = 1; i < ranks; i++)
-        EXPECT(BYRE_OK, byre_recv(READY_PORT, BYRE_ANY, NULL, 0, NULL));
+    for (int i = 1; i < ranks; i++) EXPECT(BYRE_OK, byre_recv(READY_PORT, BYRE_ANY, NULL, 0, NULL));
     for (int i = 0; i < 50; i++)
         for (int r = 0; r < ranks; r++)
             EXPECT(BYRE_OK, byre_am_request(r, AM_ECHO, NULL, 0, NULL, 0, NULL));
@@ -139,7 +138,10 @@ static inline void rank_found_dead_in_time(int rank)
     EQUAL(1, byre_peer_failed(rank));
 }
 
-static inline void found_dead_in_time(void) { rank_found_dead_in_time(victim); }
+static inline void found_dead_in_time(void)
+{
+    rank_found_dead_in_time(victim);
+}
 
 /* The next living rank after this one; itself if it is alone. */
 static inline int next_alive(int step)

@@ -35,7 +35,8 @@ static void ask_all(void)
     for (int i = 0; i < TIMES; i++) {
         for (int to = 0; to < ranks; to++) {
             int number = me * TIMES + i, got = 0;
-            EXPECT(BYRE_OK, byre_am_request(to, ASK, &number, sizeof number, &got, sizeof got, NULL));
+            EXPECT(BYRE_OK,
+                   byre_am_request(to, ASK, &number, sizeof number, &got, sizeof got, NULL));
             EQUAL(-number, got);
         }
     }

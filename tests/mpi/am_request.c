@@ -99,21 +99,23 @@ static void replies_of_all_lengths(void)
     for (size_t i = 0; i < LENGTH(sizes); i++) {
         size_t bytes = 77, size = sizes[i];
         memset(room, 'z', sizeof room);
-        EXPECT(BYRE_OK,
-               byre_am_request(right(), LONG, &size, sizeof size, size ? room : NULL, size, &bytes));
+        EXPECT(BYRE_OK, byre_am_request(right(), LONG, &size, sizeof size, size ? room : NULL, size,
+                                        &bytes));
         EQUAL(size, bytes);
         CHECK(filled(room, size, size));
         CHECK(room[size] == 'z');
         if (size == 0) continue;
         memset(room, 'z', sizeof room);
-        EXPECT(BYRE_ETRUNC, byre_am_request(right(), LONG, &size, sizeof size, room, size / 2, &bytes));
+        EXPECT(BYRE_ETRUNC,
+               byre_am_request(right(), LONG, &size, sizeof size, room, size / 2, &bytes));
         EQUAL(size, bytes);
         char expected[BYRE_AM_INLINE];
         fill(expected, size, size);
         CHECK(memcmp(room, expected, size / 2) == 0);
         CHECK(room[size / 2] == 'z');
         EXPECT(BYRE_ETRUNC, byre_am_request(right(), LONG, &size, sizeof size, NULL, 0, NULL));
-        EXPECT(BYRE_OK, byre_am_request(right(), LONG, &size, sizeof size, room, sizeof room, NULL));
+        EXPECT(BYRE_OK,
+               byre_am_request(right(), LONG, &size, sizeof size, room, sizeof room, NULL));
     }
 }
 
@@ -165,7 +167,8 @@ int main(void)
     /* One at a time: rank 0's request goes all round the ring before it is answered. */
     if (me == 0) {
         int64_t far = ranks, answer = -1;
-        EXPECT(BYRE_OK, byre_am_request(right(), CHAIN, &far, sizeof far, &answer, sizeof answer, NULL));
+        EXPECT(BYRE_OK,
+               byre_am_request(right(), CHAIN, &far, sizeof far, &answer, sizeof answer, NULL));
         EQUAL(0, answer);
     }
     EXPECT(BYRE_OK, byre_barrier());

@@ -49,7 +49,8 @@ int main(void)
     EXPECT(BYRE_OK, byre_am_register(ID, handler, NULL, NULL));
     EXPECT(BYRE_OK, byre_barrier());
     uint64_t sent = count("am_sent");
-    for (int i = 0; i < MESSAGES; i++) EXPECT(BYRE_OK, byre_am_send(right(), ID, &i, sizeof i, NULL, 0));
+    for (int i = 0; i < MESSAGES; i++)
+        EXPECT(BYRE_OK, byre_am_send(right(), ID, &i, sizeof i, NULL, 0));
     CHECK(count("am_sent") >= sent + MESSAGES);
     UNTIL(atomic_load(&handled) == MESSAGES);
     UNTIL(count("am_received") >= MESSAGES);

@@ -11,7 +11,8 @@ int main(void)
     for (int i = 0; i < MESSAGES; i++) {
         size_t bytes = i < 100 ? sizes[i % 6] : sizes[(size_t)i % LENGTH(sizes)];
         for (int to = 0; to < ranks; to++) {
-            fill(buf + i % 3, bytes > 3 ? bytes - 3 : 0, mix3((uint64_t)me, (uint64_t)to, (uint64_t)i));
+            fill(buf + i % 3, bytes > 3 ? bytes - 3 : 0,
+                 mix3((uint64_t)me, (uint64_t)to, (uint64_t)i));
             EXPECT(BYRE_OK, byre_isend_copy(at(to, 1), buf + i % 3, bytes > 3 ? bytes - 3 : 0));
             memset(buf, i, bytes);
         }

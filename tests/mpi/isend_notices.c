@@ -119,7 +119,8 @@ static void told_by_signal(int number, siginfo_t *info, void *context)
 
 static void by_signal(void)
 {
-    struct sigaction action = { .sa_sigaction = told_by_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+    struct sigaction action = { .sa_sigaction = told_by_signal,
+                                .sa_flags = SA_SIGINFO | SA_RESTART };
     CHECK(sigaction(SIGRTMIN + 2, &action, NULL) == 0);
     forget();
     begin_to_receive(3);
@@ -128,8 +129,8 @@ static void by_signal(void)
                                  .signal = SIGRTMIN + 2,
                                  .arg = &told[i] };
         prepare(i);
-        EXPECT(BYRE_OK, byre_isend(at(right(), 3), out + (size_t)i * 300 * KIB, lengths[i], &notice,
-                                   NULL));
+        EXPECT(BYRE_OK,
+               byre_isend(at(right(), 3), out + (size_t)i * 300 * KIB, lengths[i], &notice, NULL));
     }
     UNTIL(atomic_load(&told_all) >= MESSAGES);
     once_each();
@@ -146,8 +147,8 @@ static void by_eventfd(void)
     for (int i = 0; i < MESSAGES; i++) {
         byre_notice_t notice = { .kind = BYRE_NOTICE_EVENTFD, .eventfd = fd };
         prepare(i);
-        EXPECT(BYRE_OK, byre_isend(at(right(), 4), out + (size_t)i * 300 * KIB, lengths[i], &notice,
-                                   NULL));
+        EXPECT(BYRE_OK,
+               byre_isend(at(right(), 4), out + (size_t)i * 300 * KIB, lengths[i], &notice, NULL));
     }
     while (ended < MESSAGES) {
         uint64_t more;

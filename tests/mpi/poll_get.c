@@ -29,7 +29,7 @@ int main(void)
         EXPECT(BYRE_OK, byre_poll(1, left(), &again)); /* it is still there */
         EQUAL(sizes[i], again.bytes);
         if (ranks > 1) EXPECT(BYRE_EAGAIN, byre_poll(1, me, NULL)); /* none from there */
-        EXPECT(BYRE_EAGAIN, byre_poll(2, BYRE_ANY, NULL));           /* nor for that port */
+        EXPECT(BYRE_EAGAIN, byre_poll(2, BYRE_ANY, NULL));          /* nor for that port */
         EXPECT(BYRE_OK, byre_get_message(1, from, &message, &info));
         CHECK(message != NULL);
         EQUAL(left(), info.source);

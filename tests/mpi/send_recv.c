@@ -2,9 +2,10 @@
 /* Send and receive: every length, in order, from one rank or from any. */
 #include "testing.h"
 
-static const size_t sizes[] = { 0,       1,        7,        8,          63,         64,
-                                65,      100,      1000,     4 * KIB - 1, 4 * KIB,   4 * KIB + 1,
-                                8 * KIB, 16 * KIB, 64 * KIB, 64 * KIB + 1, 256 * KIB, MIB };
+static const size_t sizes[] = {
+    0,           1,       7,           8,       63,       64,       65,           100,       1000,
+    4 * KIB - 1, 4 * KIB, 4 * KIB + 1, 8 * KIB, 16 * KIB, 64 * KIB, 64 * KIB + 1, 256 * KIB, MIB
+};
 
 static uint64_t seed_of(int source, int to, size_t number)
 {

@@ -16,9 +16,10 @@ enum { AM_ASKED = 1 };
 enum { SEED_PORT = 50 };
 
 struct head {
-    int32_t source, sender, kind, number; /* the number counts what one sender sends to one (rank, kind) */
-    uint64_t bytes;                       /* of the whole message */
-    uint64_t seed;                        /* of what follows the head */
+    int32_t source, sender, kind,
+        number;     /* the number counts what one sender sends to one (rank, kind) */
+    uint64_t bytes; /* of the whole message */
+    uint64_t seed;  /* of what follows the head */
 };
 
 struct plan { /* what the i-th message of a sender is */
@@ -214,8 +215,8 @@ static void send_am(const struct plan *plan, const struct head *head, char *buf)
     if (inlined && plan->how % 2 == 0) {
         struct head answer;
         size_t bytes = 0;
-        EXPECT(BYRE_OK, byre_am_request(plan->to, AM_ASKED, buf, plan->bytes, &answer, sizeof answer,
-                                        &bytes));
+        EXPECT(BYRE_OK, byre_am_request(plan->to, AM_ASKED, buf, plan->bytes, &answer,
+                                        sizeof answer, &bytes));
         EQUAL(sizeof answer, bytes);
         EQUAL(head->seed, answer.seed);
     } else if (inlined) {

@@ -28,36 +28,36 @@ static int me __attribute__((unused)) = -1;    /* this rank */
 static int ranks __attribute__((unused)) = -1; /* of the job */
 static _Atomic int at_line;                    /* the check that was entered last, of any thread */
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed);                           \
-        if (!(condition)) failed(__FILE__, __LINE__, "%s", #condition);                            \
+#define CHECK(condition)                                                 \
+    do {                                                                 \
+        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed); \
+        if (!(condition)) failed(__FILE__, __LINE__, "%s", #condition);  \
     } while (0)
 
 /* The call must return the error (BYRE_OK among them). */
-#define EXPECT(error, call)                                                                        \
-    do {                                                                                           \
-        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed);                           \
-        int got_ = (call);                                                                         \
-        if (got_ != (error))                                                                       \
-            failed(__FILE__, __LINE__, "%s: %s instead of %s", #call, byre_error_name(got_),       \
-                   byre_error_name(error));                                                        \
+#define EXPECT(error, call)                                                                  \
+    do {                                                                                     \
+        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed);                     \
+        int got_ = (call);                                                                   \
+        if (got_ != (error))                                                                 \
+            failed(__FILE__, __LINE__, "%s: %s instead of %s", #call, byre_error_name(got_), \
+                   byre_error_name(error));                                                  \
     } while (0)
 
 /* Two numbers must be equal. */
-#define EQUAL(expected, actual)                                                                    \
-    do {                                                                                           \
-        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed);                           \
-        long long want_ = (long long)(expected), is_ = (long long)(actual);                        \
-        if (want_ != is_)                                                                          \
-            failed(__FILE__, __LINE__, "%s is %lld instead of %lld", #actual, is_, want_);         \
+#define EQUAL(expected, actual)                                                            \
+    do {                                                                                   \
+        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed);                   \
+        long long want_ = (long long)(expected), is_ = (long long)(actual);                \
+        if (want_ != is_)                                                                  \
+            failed(__FILE__, __LINE__, "%s is %lld instead of %lld", #actual, is_, want_); \
     } while (0)
 
 /* Go on when the condition holds; the time limit of the test is the limit. */
-#define UNTIL(condition)                                                                           \
-    do {                                                                                           \
-        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed);                           \
-        while (!(condition)) (void)sched_yield();                                                  \
+#define UNTIL(condition)                                                 \
+    do {                                                                 \
+        atomic_store_explicit(&at_line, __LINE__, memory_order_relaxed); \
+        while (!(condition)) (void)sched_yield();                        \
     } while (0)
 
 _Noreturn static inline void failed(const char *file, int line, const char *format, ...)
@@ -156,8 +156,14 @@ static inline byre_addr_t at(int rank, int port)
 }
 
 /* The neighbours in the ring of ranks; a rank alone is its own. */
-static inline int right(void) { return (me + 1) % ranks; }
-static inline int left(void) { return (me + ranks - 1) % ranks; }
+static inline int right(void)
+{
+    return (me + 1) % ranks;
+}
+static inline int left(void)
+{
+    return (me + ranks - 1) % ranks;
+}
 
 /* ---- the job ------------------------------------------------------------------------------ */
 

@@ -68,7 +68,8 @@ static void *exchange(void *arg)
         if (got != in) free(got);
         EXPECT(BYRE_OK, byre_wait(&send, NULL));
         int answer = 0;
-        EXPECT(BYRE_OK, byre_am_request((me + i) % ranks, ADD, &i, sizeof i, &answer, sizeof answer, NULL));
+        EXPECT(BYRE_OK,
+               byre_am_request((me + i) % ranks, ADD, &i, sizeof i, &answer, sizeof answer, NULL));
         EQUAL(i + 1, answer);
     }
     free(in);

@@ -70,22 +70,22 @@ static void given_back(void *memory)
 }
 
 /* WRAP(result, name, parameters, arguments, what a refusal returns) */
-#define WRAP(result, name, parameters, arguments, none)                                            \
-    result __real_##name parameters;                                                               \
-    result __wrap_##name parameters;                                                               \
-    result __wrap_##name parameters                                                                \
-    {                                                                                              \
-        if (refused(#name)) return none;                                                           \
-        return __real_##name arguments;                                                            \
+#define WRAP(result, name, parameters, arguments, none) \
+    result __real_##name parameters;                    \
+    result __wrap_##name parameters;                    \
+    result __wrap_##name parameters                     \
+    {                                                   \
+        if (refused(#name)) return none;                \
+        return __real_##name arguments;                 \
     }
 
-#define WRAP_MEMORY(name, parameters, arguments)                                                   \
-    void *__real_##name parameters;                                                                \
-    void *__wrap_##name parameters;                                                                \
-    void *__wrap_##name parameters                                                                 \
-    {                                                                                              \
-        if (refused(#name)) return NULL;                                                           \
-        return given(__real_##name arguments);                                                     \
+#define WRAP_MEMORY(name, parameters, arguments) \
+    void *__real_##name parameters;              \
+    void *__wrap_##name parameters;              \
+    void *__wrap_##name parameters               \
+    {                                            \
+        if (refused(#name)) return NULL;         \
+        return given(__real_##name arguments);   \
     }
 
 WRAP_MEMORY(malloc, (size_t bytes), (bytes))
@@ -150,13 +150,13 @@ enum { REFUSED_ONE = 0, ASKED_FOR_LESS = 1, BROKEN = 2 };
 
 static int number;
 
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: request %d (%s) refused: %s\n", __FILE__, __LINE__, number,    \
-                    book.what ? book.what : "none", #condition);                                   \
-            _exit(BROKEN);                                                                         \
-        }                                                                                          \
+#define MUST(condition)                                                                         \
+    do {                                                                                        \
+        if (!(condition)) {                                                                     \
+            fprintf(stderr, "%s:%d: request %d (%s) refused: %s\n", __FILE__, __LINE__, number, \
+                    book.what ? book.what : "none", #condition);                                \
+            _exit(BROKEN);                                                                      \
+        }                                                                                       \
     } while (0)
 
 static int entries(const char *directory)
