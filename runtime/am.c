@@ -452,7 +452,12 @@ static int poll_stalled(struct peer *peer)
     while (peer->stalled != NULL) {
         struct incoming *in = peer->stalled;
         bool bulk = in->wire.flags & BYRE__AM_BULKY;
-        if (bulk && in->receiving && !byre__transport->test(&in->req, NULL)) break;
+        byre__tstatus_t status = {0};
+        if (bulk && in->receiving && !byre__transport->test(&in->req, &status)) break;
+        if (status.error != BYRE_OK) { /* its sender is gone: the detector will say so */
+            in->receiving = false;
+            in->am.bulk = NULL;
+        }
         if (bulk) atomic_fetch_sub(&byre__engine_unannounced, 1);
         (void)pop_stalled(peer); /* before the handler, which may find the peer dead */
         dispatch(in->am.source, &in->wire, in->data, in->am.bulk);

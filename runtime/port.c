@@ -191,9 +191,10 @@ static void give_message(struct port *port, byre_request_t request, byre__tmsg_t
         end_request(request, BYRE_EMPI);
         return;
     }
-    if (byre__transport->test(&request->treq, NULL)) {
+    byre__tstatus_t end = {0};
+    if (byre__transport->test(&request->treq, &end)) {
         received(request->info.source, status->bytes);
-        end_request(request, BYRE_OK);
+        end_request(request, end.error == BYRE_OK ? BYRE_OK : BYRE_EPEER);
         return;
     }
     if (status->bytes >= BYRE__LARGE) atomic_fetch_add(&byre__engine_unannounced, 1);
@@ -384,7 +385,8 @@ static int poll_taking(void)
     for (struct byre_request **at = &ports.taking; *at != NULL;) {
         struct byre_request *request = *at;
         int source = request->info.source;
-        bool there = byre__transport->test(&request->treq, NULL);
+        byre__tstatus_t status = {0};
+        bool there = byre__transport->test(&request->treq, &status);
         if (!there && !byre__peer_absent(source)) {
             at = &request->next;
             continue;
@@ -392,7 +394,7 @@ static int poll_taking(void)
         *at = request->next;
         if (request->info.bytes >= BYRE__LARGE) atomic_fetch_sub(&byre__engine_unannounced, 1);
         if (there) received(source, request->info.bytes);
-        end_request(request, there ? BYRE_OK : BYRE_EPEER);
+        end_request(request, there && status.error == BYRE_OK ? BYRE_OK : BYRE_EPEER);
         count++;
     }
     return count;
@@ -404,8 +406,10 @@ static int poll_popping(void)
     for (struct popup_msg **at = &ports.popping; *at != NULL;) {
         struct popup_msg *msg = *at;
         int source = msg->info.source;
-        bool there = byre__transport->test(&msg->treq, NULL);
-        if (!there && !byre__peer_absent(source)) {
+        byre__tstatus_t status = {0};
+        bool ended = byre__transport->test(&msg->treq, &status);
+        bool there = ended && status.error == BYRE_OK;
+        if (!ended && !byre__peer_absent(source)) {
             at = &msg->next;
             continue;
         }

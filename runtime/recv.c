@@ -132,7 +132,7 @@ static int recv_staged(byre_request_t request, byre_info_t *info_out)
 
 struct probing {
     int port, from, dead;
-    bool found, received;
+    bool found, received, broken;
     byre__tmsg_t message;
     byre__treq_t treq;
     byre__tstatus_t status;
@@ -152,7 +152,11 @@ static bool found_or_hopeless(void *arg)
 static bool received_or_dead(void *arg)
 {
     struct probing *probing = arg;
-    if (!probing->received) probing->received = byre__transport->test(&probing->treq, NULL);
+    byre__tstatus_t status = {0};
+    if (!probing->received && byre__transport->test(&probing->treq, &status)) {
+        probing->received = true;
+        probing->broken = status.error != BYRE_OK;
+    }
     return probing->received || byre__peer_absent(probing->status.source);
 }
 
@@ -168,7 +172,7 @@ static int finish_probed(struct probing *probing, void *buf, size_t bytes)
     int error = byre__transport->receive(&probing->message, buf, length, &probing->treq);
     if (error != BYRE_OK) return error;
     if (!received_or_dead(probing)) (void)byre__wait_moving(received_or_dead, probing);
-    if (!probing->received) return BYRE_EPEER;
+    if (!probing->received || probing->broken) return BYRE_EPEER;
     byre__count(msg_received);
     if (length >= BYRE__LARGE) byre__wake_peer(source, BYRE__WAKE_MSG); /* its send is complete */
     return BYRE_OK;

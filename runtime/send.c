@@ -72,6 +72,19 @@ static int wait_sent(struct sending *sending)
     return sending->sent ? BYRE_OK : BYRE_EPEER;
 }
 
+/* MPI may notice that a peer is gone before the detector does: then the detector has the last word. */
+static bool is_absent(void *arg)
+{
+    return byre__peer_absent(*(int *)arg);
+}
+
+static int explain(int error, int rank)
+{
+    if (error != BYRE_EMPI || byre__in_handler()) return error;
+    uint64_t bound_ns = (uint64_t)byre_failure_bound_ms() * 1000000u;
+    return byre__wait_until(is_absent, &rank, byre__now_ns() + bound_ns) ? BYRE_EPEER : error;
+}
+
 static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool sync)
 {
     int error = check(to, buf, bytes);
@@ -81,7 +94,7 @@ static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool syn
     byre__cow_resolve(buf, bytes);
     error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, sync,
                                    &sending.treq);
-    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (__builtin_expect(error != BYRE_OK, 0)) return explain(error, to.rank);
     byre__count(msg_sent);
     byre__wake_peer(to.rank, BYRE__WAKE_MSG);
     if (sending.treq.handle == NULL) return BYRE_OK;
@@ -108,7 +121,7 @@ static int start(byre_request_t request, byre_addr_t to, const void *buf, size_t
     request->is_send = true;
     int error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, false,
                                        &request->treq);
-    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (__builtin_expect(error != BYRE_OK, 0)) return explain(error, to.rank);
     byre__count(msg_sent);
     byre__engine_attention();
     byre__wake_peer(to.rank, BYRE__WAKE_MSG);
