@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A rank is killed while others wait to receive from it, or from anybody.
-# time-limit: 300
+# time-limit: 600
 . "$(dirname "$0")/survivors.bash"
 
 for how in recv recv-large any any-large irecv irecv-large test wait-any wait-all threads arrived; do
