@@ -93,6 +93,7 @@ survivors() {
     local np transport program=$1
     shift
     for transport in "" "--mca btl tcp,self"; do
+        [ -z "${SHM_ONLY:-}" ] || [ -z "$transport" ] || continue
         for np in 2 3 4; do
             survivors_of "$np" $((np - 1)) "$transport" "$program" "$@"
         done
