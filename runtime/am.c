@@ -452,7 +452,7 @@ static int poll_stalled(struct peer *peer)
     while (peer->stalled != NULL) {
         struct incoming *in = peer->stalled;
         bool bulk = in->wire.flags & BYRE__AM_BULKY;
-        byre__tstatus_t status = {0};
+        byre__tstatus_t status = { 0 };
         if (bulk && in->receiving && !byre__transport->test(&in->req, &status)) break;
         if (status.error != BYRE_OK) { /* its sender is gone: the detector will say so */
             in->receiving = false;

@@ -191,7 +191,7 @@ static void give_message(struct port *port, byre_request_t request, byre__tmsg_t
         end_request(request, BYRE_EMPI);
         return;
     }
-    byre__tstatus_t end = {0};
+    byre__tstatus_t end = { 0 };
     if (byre__transport->test(&request->treq, &end)) {
         received(request->info.source, status->bytes);
         end_request(request, end.error == BYRE_OK ? BYRE_OK : BYRE_EPEER);
@@ -385,7 +385,7 @@ static int poll_taking(void)
     for (struct byre_request **at = &ports.taking; *at != NULL;) {
         struct byre_request *request = *at;
         int source = request->info.source;
-        byre__tstatus_t status = {0};
+        byre__tstatus_t status = { 0 };
         bool there = byre__transport->test(&request->treq, &status);
         if (!there && !byre__peer_absent(source)) {
             at = &request->next;
@@ -406,7 +406,7 @@ static int poll_popping(void)
     for (struct popup_msg **at = &ports.popping; *at != NULL;) {
         struct popup_msg *msg = *at;
         int source = msg->info.source;
-        byre__tstatus_t status = {0};
+        byre__tstatus_t status = { 0 };
         bool ended = byre__transport->test(&msg->treq, &status);
         bool there = ended && status.error == BYRE_OK;
         if (!ended && !byre__peer_absent(source)) {

@@ -152,7 +152,7 @@ static bool found_or_hopeless(void *arg)
 static bool received_or_dead(void *arg)
 {
     struct probing *probing = arg;
-    byre__tstatus_t status = {0};
+    byre__tstatus_t status = { 0 };
     if (!probing->received && byre__transport->test(&probing->treq, &status)) {
         probing->received = true;
         probing->broken = status.error != BYRE_OK;
