@@ -244,7 +244,6 @@ static void trust_sockets(struct distrust *distrust, bool in_vain)
 static void *day(void *arg)
 {
     (void)arg;
-    (void)prctl(PR_SET_NAME, "byre-service");
     atomic_store(&service.tid, (pid_t)syscall(SYS_gettid));
     choose_scheduling();
     choose_processor();
@@ -282,6 +281,7 @@ static int bind_and_create(void)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&service.thread, NULL, day, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed == 0) (void)pthread_setname_np(service.thread, "byre-service"); /* at once: topo */
     return failed == 0 ? BYRE_OK : BYRE_ENOMEM;
 }
 
