@@ -63,7 +63,7 @@ static void in_freed_memory(const byre_am_t *am, void *arg)
     memcpy(&head, am->data, sizeof head);
     CHECK(am->bulk != NULL || am->bulk_bytes == 0);
     CHECK(filled(am->bulk, am->bulk_bytes, seed_of(am->source, me, head.number)));
-    memset(am->bulk, 0, am->bulk_bytes); /* ours during the handler */
+    if (am->bulk_bytes > 0) memset(am->bulk, 0, am->bulk_bytes); /* ours during the handler */
     atomic_fetch_add(&freed, 1);
 }
 
