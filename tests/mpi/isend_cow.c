@@ -196,6 +196,51 @@ static void pieces_by_threads(void)
     free(block);
 }
 
+/* Another thread maps memory, and finds it there as long as it wants: the end of a send leaves no gap in
+ * which a new mapping could lie and be taken away with the rest. */
+static void *mapper(void *arg)
+{
+    _Atomic bool *stop = arg;
+    while (!atomic_load(stop)) {
+        char *maps[16];
+        size_t bytes[16];
+        for (size_t i = 0; i < LENGTH(maps); i++) {
+            bytes[i] = page * (1 + i * 7);
+            maps[i] = mmap(NULL, bytes[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            CHECK(maps[i] != MAP_FAILED);
+            memset(maps[i], (int)i + 1, bytes[i]);
+        }
+        (void)sched_yield();
+        for (size_t i = 0; i < LENGTH(maps); i++) {
+            for (size_t j = 0; j < bytes[i]; j += page) CHECK(maps[i][j] == (char)(i + 1));
+            munmap(maps[i], bytes[i]);
+        }
+    }
+    return NULL;
+}
+
+static void beside_mappings(void)
+{
+    size_t bytes = 600 * KIB;
+    char *buf = room_for(bytes), *in = room_for(bytes);
+    _Atomic bool stop = false;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, mapper, &stop) == 0);
+    for (int turn = 0; turn < 200; turn++) {
+        byre_request_t req;
+        fill(buf, bytes, mix3((uint64_t)me, 5, (uint64_t)turn));
+        EXPECT(BYRE_OK, byre_isend_cow(at(right(), 5), buf, bytes, NULL, &req));
+        buf[bytes / 3] ^= 1;
+        EXPECT(BYRE_OK, byre_recv(5, left(), in, bytes, NULL));
+        EXPECT(BYRE_OK, byre_wait(&req, NULL));
+        CHECK(filled(in, bytes, mix3((uint64_t)left(), 5, (uint64_t)turn)));
+    }
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+    free(in);
+    free(buf);
+}
+
 /* Memory of every private kind; what cannot be protected is refused, or sent as it was. */
 static char in_data[80000] = { 1 };
 
@@ -274,6 +319,7 @@ int main(void)
     again_and_again();
     written_by_threads();
     pieces_by_threads();
+    beside_mappings();
     kinds_of_memory();
     notice_and_reuse();
     return finish();
