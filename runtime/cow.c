@@ -433,11 +433,11 @@ void byre__cow_end(byre__cow_t *cow)
     leave(&before);
     if (!over) return;
 
-    bool lost_lock = byre__cow_pages_lost_lock(cow->pages);
+    bool locked = cow->pages->locked;
     void *app = cow->pages->app;
     size_t bytes = cow->pages->bytes;
     cow_free(cow); /* before locking: the shadow counts towards RLIMIT_MEMLOCK */
-    if (lost_lock) (void)mlock(app, bytes);
+    if (locked) (void)mlock(app, bytes);
 }
 
 void byre__cow_resolve_slow(const void *buf, size_t bytes)

@@ -30,6 +30,8 @@
  *  C6  Everything that splits a mapping can fail (vm.max_map_count). Bringing a snapshot home as a
  *      whole splits none: its ends were split when it left. That is the way out, by one thread at a
  *      time, which alone may wait for BUSY chunks while it owns some: their owners own only those.
+ *  C7  Both ranges stay mapped as long as the snapshot lives, whichever way pages move. A gap would
+ *      take in a mapping of another thread, and the end of the snapshot would unmap it.
  *
  * After fork the child has a snapshot of its own, the same way; /proc/self is the child's. It never
  * ends there: the shadow stays until exec or exit. A chunk that was BUSY at the moment of the fork
@@ -180,7 +182,6 @@ static bool fill_chunks(byre__cow_pages_t *p, size_t first, size_t behind)
 {
     bool filled = fill(p, chunk_start(p, first), chunk_start(p, behind));
 
-    if (filled) atomic_store(&p->copied, first + 1);
     set_states(p, first, behind, filled ? HOME : AWAY);
     return filled;
 }
@@ -216,7 +217,6 @@ static bool fill_all(byre__cow_pages_t *p, size_t first, size_t behind)
     }
     claim_rest(p);
     bool filled = fill_claimed(p);
-    if (filled) atomic_store(&p->copied, first + 1);
     for (size_t i = 0; i < p->chunks; i++)
         if (atomic_load(&p->state[i]) == BUSY) atomic_store(&p->state[i], filled ? HOME : AWAY);
     atomic_store(&p->wholesale, false);
@@ -278,11 +278,12 @@ static bool resolve_fault(const byre__fault_t *fault, void *arg)
 
 /* ---- leaving, and coming home by moving --------------------------------------------------------- */
 
-/* By the library's mremap, not ours: Open MPI's hook in it makes network drivers forget what they know
- * of the pages' addresses. */
-static bool move_pages(char *from, size_t bytes, char *to, int keep)
+/* The addresses that the pages leave stay mapped (C7). By the library's mremap, not ours: Open MPI's
+ * hook in it makes network drivers forget what they know of the pages' addresses. */
+static bool move_pages(char *from, size_t bytes, char *to)
 {
-    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | keep, to) == (void *)to;
+    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
+           (void *)to;
 }
 
 static size_t piece_start(const byre__cow_pages_t *p, unsigned piece)
@@ -295,7 +296,7 @@ static void take_back(byre__cow_pages_t *p, unsigned pieces)
 {
     for (unsigned i = 0; i < pieces; i++) {
         size_t from = piece_start(p, i), to = p->pieces.end[i];
-        if (move_pages(p->shadow + from, to - from, p->app + from, 0)) continue;
+        if (move_pages(p->shadow + from, to - from, p->app + from)) continue;
         BYRE__ASSERT(byre__raw_mprotect(p->shadow + from, to - from, PROT_READ));
         BYRE__ASSERT(poke_home(p, from, to));
     }
@@ -310,8 +311,7 @@ static bool give_away(byre__cow_pages_t *p)
     bool closed = byre__raw_mprotect(p->app, p->bytes, PROT_NONE);
     while (closed && gone < p->pieces.count) {
         size_t from = piece_start(p, gone);
-        if (!move_pages(p->app + from, p->pieces.end[gone] - from, p->shadow + from,
-                        MREMAP_DONTUNMAP))
+        if (!move_pages(p->app + from, p->pieces.end[gone] - from, p->shadow + from))
             break;
         gone++;
     }
@@ -321,12 +321,19 @@ static bool give_away(byre__cow_pages_t *p)
     return false;
 }
 
+/* The kernel refuses this advice for locked memory: the cheapest way to ask. */
+static bool is_locked(char *page)
+{
+    return madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_COLD) && errno == EINVAL;
+}
+
 int byre__cow_pages_leave(byre__cow_pages_t *p)
 {
     set_states(p, 0, p->chunks, BUSY); /* whoever faults meanwhile waits: C1, C3 */
     int error = byre__fault_register(p->app, p->bytes, resolve_fault, p);
     if (error) return error;
     bool gone = give_away(p);
+    p->locked = gone && is_locked(p->shadow);
     set_states(p, 0, p->chunks, gone ? AWAY : HOME);
     if (gone) return BYRE_OK;
     byre__cow_pages_retire(p);
@@ -358,7 +365,7 @@ static void move_runs_home(byre__cow_pages_t *p, size_t first, size_t behind)
             continue;
         }
         size_t from = chunk_start(p, i), to = chunk_start(p, end);
-        bool moved = move_pages(p->shadow + from, to - from, p->app + from, 0);
+        bool moved = move_pages(p->shadow + from, to - from, p->app + from);
         set_states(p, i, end, moved ? HOME : AWAY);
     }
 }
@@ -375,16 +382,4 @@ bool byre__cow_pages_move_home(byre__cow_pages_t *p)
 void byre__cow_pages_retire(byre__cow_pages_t *p)
 {
     BYRE__ASSERT(byre__fault_unregister(p->app) == BYRE_OK);
-}
-
-/* The kernel refuses this advice for locked memory: the cheapest way to ask. The shadow of a chunk
- * that came home as a copy is of no use any more, so that the advice harms nobody. */
-bool byre__cow_pages_lost_lock(const byre__cow_pages_t *p)
-{
-    size_t copied = atomic_load(&p->copied);
-
-    if (copied == 0) return false;
-    return madvise(p->shadow + chunk_start(p, copied - 1), (size_t)sysconf(_SC_PAGESIZE),
-                   MADV_COLD) &&
-           errno == EINVAL;
 }

@@ -24,7 +24,7 @@ typedef struct byre__cow_pages {
     size_t chunk_bytes, chunks;
     uint64_t serial;        /* no two snapshots of a process share it */
     _Atomic bool wholesale; /* one thread is bringing everything home at once */
-    _Atomic size_t copied;  /* 1 + a chunk that came home as a copy; 0: none */
+    bool locked;            /* it was (mlock); copies and moves home may have lost this */
     byre__cow_pieces_t pieces;
     _Atomic unsigned char state[]; /* of each chunk */
 } byre__cow_pages_t;
@@ -47,9 +47,6 @@ void byre__cow_pages_retire(byre__cow_pages_t *pages);
 
 /* Is all of app[from, to) away, so that the shadow has its newest bytes? */
 bool byre__cow_pages_away(const byre__cow_pages_t *pages, size_t from, size_t to);
-
-/* Was the memory locked (mlock), and has a copy that came home lost this? */
-bool byre__cow_pages_lost_lock(const byre__cow_pages_t *pages);
 
 /* Tests: do without writing through /proc/self/mem, as a hardened kernel makes us. */
 extern bool byre__cow_no_proc_mem;
