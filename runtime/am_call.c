@@ -151,8 +151,6 @@ int byre__am_request(int rank, int id, const void *data, size_t bytes, void *rep
                      size_t *bytes_out, int timeout_ms)
 {
     uint64_t deadline = timeout_ms < 0 ? 0 : byre__now_ns() + (uint64_t)timeout_ms * 1000000u + 1;
-    int error = byre__am_wait_credit(rank);
-    if (error != BYRE_OK) return error;
     struct slot *slot = begin(rank, reply, room);
     if (slot == NULL) return BYRE_ENOMEM;
     byre__am_send_t send = { .rank = rank,
@@ -161,7 +159,7 @@ int byre__am_request(int rank, int id, const void *data, size_t bytes, void *rep
                              .bytes = bytes,
                              .call = call_of(slot),
                              .flags = BYRE__AM_REQUEST };
-    error = byre__am_submit(&send);
+    int error = byre__am_submit_patiently(&send, deadline);
     if (error == BYRE_OK) {
         bool ended = byre__wait_until(answered, slot, deadline);
         if (state_of(slot) != DONE && give_up(slot)) error = ended ? BYRE_EPEER : BYRE_ETIMEOUT;
@@ -232,13 +230,12 @@ int byre_am_send(int rank, int id, const void *data, size_t bytes, const void *b
     if (bulk == NULL && bulk_bytes > 0) return BYRE_EINVAL;
     bool waits = !byre__in_handler();
     if (!waits && bulk_bytes > 0) return BYRE_ECONTEXT;
-    if (waits && (error = byre__am_wait_credit(rank)) != BYRE_OK) return error;
     struct bulk state = { 0 };
     byre__am_send_t send = {
         .rank = rank, .id = id, .data = data, .bytes = bytes, .bulk = bulk, .bulk_bytes = bulk_bytes
     };
     if (bulk_bytes > 0) send.done = bulk_done, send.arg = &state;
-    error = byre__am_submit(&send);
+    error = waits ? byre__am_submit_patiently(&send, 0) : byre__am_submit(&send);
     if (error != BYRE_OK || bulk_bytes == 0) return error;
     (void)byre__wait_until(bulk_over, &state, 0);
     return state.error;

@@ -21,7 +21,8 @@ enum {
     BYRE__AM_FREE = 1,    /* took no credit */
     BYRE__AM_REQUEST = 2, /* the sender waits for an answer */
     BYRE__AM_BULKY = 4,   /* a bulk payload follows on its channel */
-    BYRE__AM_NOBODY = 8   /* a reply: there is no handler */
+    BYRE__AM_NOBODY = 8,  /* a reply: there is no handler */
+    BYRE__AM_LANED = 16   /* the bulk payload is in the lane, behind the message */
 };
 
 /* Of a message with bulk, which is never a request: its length and the tag that it comes under. */
@@ -48,6 +49,7 @@ typedef struct byre__am_send {
     size_t bulk_bytes;
     uint64_t call;
     uint8_t flags;
+    bool at_once; /* BYRE_EAGAIN when there is no room, instead of queueing */
     byre__am_done_fn done;
     void *arg;
 } byre__am_send_t;
@@ -56,13 +58,14 @@ int byre__am_init(void);
 /* Give up the receives. After this nothing arrives. */
 void byre__am_fini(void);
 
-/* Driver only. Handle what has arrived, move what is under way. Returns how much happened. */
-int byre__am_poll(void);
+/* Driver only. Handle what has arrived, move what is under way. Returns how much happened. MPI, which
+ * is dear to ask, is asked every few turns, or when `thorough`. */
+int byre__am_poll(bool thorough);
 
 /* Send or queue, never block. */
 int byre__am_submit(const byre__am_send_t *send);
-/* Wait until the peer has credits; BYRE_EPEER. Not from handlers. */
-int byre__am_wait_credit(int rank);
+/* Wait until there is room, and send; BYRE_ETIMEOUT after the deadline (0: none). Not from handlers. */
+int byre__am_submit_patiently(byre__am_send_t *send, uint64_t deadline_ns);
 /* A message without payload that needs no credit: heartbeats and the like. */
 void byre__am_signal(int rank, int id);
 /* Is nothing under way to living peers? */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "node.h"
 
+#include "lane.h"
 #include "log.h"
 #include "transport.h"
 #include <byre_errors.h>
@@ -159,7 +160,8 @@ static int share_with_node(const struct card *cards)
 {
     struct sockaddr_un name;
     int rank = byre__nodes.rank, memory = -1, error = BYRE_ESYSTEM;
-    size_t bytes = sizeof(byre__slot_t) * (size_t)byre__nodes.local_ranks;
+    size_t ranks = (size_t)byre__nodes.local_ranks, slots = sizeof(byre__slot_t) * ranks;
+    size_t bytes = slots + ranks * ranks * byre__lane_bytes(); /* used only as far as touched */
     byre__nodes.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int at = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     bool ready = byre__nodes.bell >= 0 && at >= 0;
@@ -179,6 +181,9 @@ static int share_with_node(const struct card *cards)
     if (byre__nodes.slots == MAP_FAILED) {
         byre__nodes.slots = NULL;
         error = BYRE_ENOMEM;
+    } else {
+        byre__nodes.lanes = (unsigned char *)byre__nodes.slots + slots;
+        byre__nodes.shared_bytes = bytes;
     }
 close_all:
     free(all);
@@ -230,11 +235,19 @@ void byre__node_fini(void)
         if (peer->bell >= 0 && r != byre__nodes.rank) close(peer->bell);
     }
     if (byre__nodes.bell >= 0) close(byre__nodes.bell);
-    if (byre__nodes.slots != NULL)
-        munmap(byre__nodes.slots, sizeof(byre__slot_t) * (size_t)byre__nodes.local_ranks);
+    if (byre__nodes.slots != NULL) munmap(byre__nodes.slots, byre__nodes.shared_bytes);
     free(byre__nodes.peers);
     free(byre__nodes.names);
     byre__nodes = (byre__node_map_t){ .bell = -1 };
+}
+
+struct byre__lane *byre__node_lane(int from, int to)
+{
+    const byre__peer_node_t *peers = byre__nodes.peers;
+    ptrdiff_t row = peers[from].slot - byre__nodes.slots,
+              column = peers[to].slot - byre__nodes.slots;
+    size_t number = (size_t)(row * byre__nodes.local_ranks + column);
+    return (struct byre__lane *)(void *)(byre__nodes.lanes + number * byre__lane_bytes());
 }
 
 void byre__bell_ring(int fd)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The node map, and what ranks of one node share: a page table of who sleeps, and bells.
+ * The node map, and what ranks of one node share: a table of who sleeps, bells, and lanes.
  *
  * A rank that is about to sleep raises a flag in node-shared memory; whoever sends it something
  * sees the flag and rings its bell, an eventfd that was handed over at the start. Nothing here has
@@ -12,6 +12,7 @@
 #include "counters.h"
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a sleeper wants to be woken for. */
@@ -40,12 +41,17 @@ typedef struct byre__node_map {
     int bell;                 /* own */
     byre__slot_t *slots;      /* [local_ranks], shared */
     byre__slot_t *mine;
+    unsigned char *lanes; /* [local_ranks][local_ranks], shared, behind the slots: see lane.h */
+    size_t shared_bytes;
 } byre__node_map_t;
 
 extern byre__node_map_t byre__nodes;
 
 int byre__node_init(int rank, int size); /* collective */
 void byre__node_fini(void);
+
+/* The lane between two ranks of this node. */
+struct byre__lane *byre__node_lane(int from, int to);
 
 void byre__bell_ring(int fd);
 

@@ -152,9 +152,9 @@ static int look_for_parked(void)
     return woken;
 }
 
-int byre__engine_poll(void)
+static int turn(bool thorough)
 {
-    int happened = byre__am_poll();
+    int happened = byre__am_poll(thorough);
     bool work = byre__message_work(); /* may take long: then each turn looks at the clock */
     if (__builtin_expect(work, 0)) happened += byre__message_poll();
     if (__builtin_expect(work || ++engine.polls % POLLS_PER_TICK == 0, 0))
@@ -162,6 +162,16 @@ int byre__engine_poll(void)
     if (__builtin_expect(atomic_load_explicit(&engine.parked_count, memory_order_relaxed) != 0, 0))
         happened += look_for_parked();
     return happened;
+}
+
+int byre__engine_poll(void)
+{
+    return turn(false);
+}
+
+int byre__engine_look(void)
+{
+    return turn(true);
 }
 
 uint32_t byre__wake_wishes(void)
@@ -191,7 +201,7 @@ static void sleep_driving(byre__done_fn done, void *arg, uint64_t deadline_ns)
     }
     byre__sleep_watch();
     atomic_store(&byre__nodes.mine->waiter, BYRE__WAKE_AM | BYRE__WAKE_MSG);
-    if (byre__engine_poll() == 0 && !done(arg)) {
+    if (byre__engine_look() == 0 && !done(arg)) {
         uint64_t limit = byre__sleep_limit_ns(), now = byre__now_ns();
         if (deadline_ns != 0 && deadline_ns < now + limit)
             limit = deadline_ns > now ? deadline_ns - now : 0;

@@ -39,8 +39,10 @@ void byre__progress_fini(void);
 bool byre__drive_try(void);
 void byre__drive_end(void);
 
-/* One turn of everything. Driver only. Returns how many things happened. */
+/* One turn. Driver only. Returns how many things happened. A turn asks MPI for active messages only
+ * now and then; a look does so always: whoever is about to sleep takes one. */
 int byre__engine_poll(void);
+int byre__engine_look(void);
 
 /* Work in progress that no bell announces (a rendezvous that MPI has to move on). */
 extern _Atomic int byre__engine_unannounced;

@@ -178,7 +178,7 @@ static bool sleep_deep(void)
     bool idle = byre__drive_try();
     if (idle) {
         byre__sleep_watch();
-        idle = byre__engine_poll() == 0;
+        idle = byre__engine_look() == 0;
         byre__drive_end();
     }
     unsigned woken = 0;
@@ -188,7 +188,7 @@ static bool sleep_deep(void)
     atomic_store(&byre__service_deep, 0);
     if (!byre__drive_try()) return woken & BYRE__WOKEN_SOCKET;
     bool died = woken & BYRE__WOKEN_DEATH;
-    int happened = byre__engine_poll();
+    int happened = byre__engine_look();
     happened += byre__detector_tick(died ? BYRE__TICK_NOW : byre__now_ns());
     byre__drive_end();
     return happened == 0 && (woken & BYRE__WOKEN_SOCKET);
@@ -200,7 +200,7 @@ static bool poll_while_busy(void)
     uint64_t quiet_since = 0;
     for (;;) {
         if (!byre__drive_try()) return false;
-        int happened = byre__engine_poll();
+        int happened = byre__engine_look();
         byre__drive_end();
         byre__count(service_polls);
         if (happened > 0) {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What am.c, am_send.c and am_recv.c share: the state of active messages per peer. See am.c. */
+#ifndef BYRE__AM_PEER_H
+#define BYRE__AM_PEER_H
+
+#include "am_core.h"
+#include "lane.h"
+#include "transport.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { BYRE__AM_FRAME = sizeof(byre__am_wire_t) + BYRE_AM_INLINE, BYRE__AM_TAG = 0 };
+
+/* A message on its way out: its frame, and the bulk payload behind it. */
+typedef struct byre__outgoing {
+    struct byre__outgoing *next;
+    int rank;
+    bool frame_busy, bulk_busy;
+    byre__treq_t frame_req, bulk_req;
+    const void *bulk;
+    byre__am_done_fn done;
+    void *arg;
+    _Alignas(16) unsigned char frame[BYRE__AM_FRAME];
+} byre__outgoing_t;
+
+/* A message that waits: for its bulk payload, or behind one that does. */
+typedef struct byre__incoming {
+    struct byre__incoming *next;
+    byre__treq_t req;
+    bool begun;     /* the place was asked for */
+    bool receiving; /* the bulk receive is posted */
+    void *place;
+    bool own_place; /* malloc'ed here, freed after the handler */
+    byre_am_t am;
+    byre__am_wire_t wire;
+    _Alignas(16) unsigned char data[];
+} byre__incoming_t;
+
+typedef struct byre__am_peer {
+    pthread_mutex_t lock;
+    /* sending: under lock, but for the counts */
+    byre__outgoing_t *queue, **queue_end; /* wait for room */
+    _Atomic int queued;                   /* how many do, or are leaving the queue */
+    byre__lane_out_t lane_out;            /* lane NULL: on another node */
+    _Atomic uint32_t sent;                /* messages that took a credit */
+    _Atomic uint32_t allowed;             /* how many may have; written by the driver */
+    _Atomic uint32_t bulk_tag;
+    /* receiving: the driver's */
+    byre__lane_in_t lane_in;
+    _Atomic uint32_t consumed; /* theirs that were handled here */
+    _Atomic uint32_t told;     /* what they were last told of it */
+    byre__incoming_t *stalled, **stalled_end;
+} byre__am_peer_t;
+
+extern byre__am_peer_t *byre__am_peers; /* [size] */
+extern int byre__am_credits;            /* of the job */
+extern int *byre__am_locals;            /* ranks of this node */
+extern int byre__am_local_count;
+
+static inline bool byre__am_is_local(const byre__am_peer_t *peer)
+{
+    return peer->lane_out.lane != NULL;
+}
+
+typedef struct byre__am_handler {
+    _Atomic(byre_am_fn) fn;
+    byre_am_place_fn place;
+    void *arg;
+} byre__am_handler_t;
+extern byre__am_handler_t byre__am_handlers[BYRE__AM_LAST + 1];
+
+/* am_send.c */
+extern _Atomic int byre__am_under_way; /* sends that MPI has not completed */
+extern _Atomic int byre__am_queues;    /* messages that wait for room in a lane */
+int byre__am_poll_under_way(void);     /* driver only, as all of these */
+int byre__am_drain(byre__am_peer_t *peer);
+int byre__am_drain_lanes(void);
+void byre__am_send_gone(int rank); /* drops and tells whatever is meant for it */
+void byre__am_send_fini(void);
+
+/* am_recv.c */
+int byre__am_recv_init(void);
+void byre__am_recv_gone(int rank);
+void byre__am_recv_fini(void);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Active messages on their way in. The rules are in am.c. Everything here is the driver's. */
+#include "am_peer.h"
+
+#include "counters.h"
+#include "detector.h"
+#include "log.h"
+#include "node.h"
+#include "progress.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RING = 64,
+    TURNS_REMOTE = 4, /* turns between two looks into MPI: with other nodes, and without */
+    TURNS_ALONE = 16
+};
+
+static struct {
+    unsigned char *frames;
+    byre__treq_t reqs[RING];
+    bool posted[RING];
+    unsigned head, tail; /* slots head ... tail - 1 are posted; the numbers only grow */
+} ring;
+static int stalled_peers; /* how many peers have `stalled` */
+static unsigned turns, turns_between;
+
+/* ---- credits, handlers -------------------------------------------------------------------------- */
+
+/* A message was handled, and its sender may send another one: the next message to it says so, or one
+ * of its own when half of the credits are due. */
+static void give_credit(int rank)
+{
+    byre__am_peer_t *peer = &byre__am_peers[rank];
+    uint32_t consumed = atomic_load_explicit(&peer->consumed, memory_order_relaxed) + 1;
+    atomic_store_explicit(&peer->consumed, consumed, memory_order_relaxed);
+    if (consumed - atomic_load_explicit(&peer->told, memory_order_relaxed) >=
+        (uint32_t)byre__am_credits / 2)
+        byre__am_signal(rank, BYRE__AM_CREDIT);
+}
+
+/* Counts only grow, but messages of several threads may overtake each other. */
+static void get_credits(byre__am_peer_t *peer, uint32_t consumed)
+{
+    uint32_t allowed = consumed + (uint32_t)byre__am_credits;
+    uint32_t known = atomic_load_explicit(&peer->allowed, memory_order_relaxed);
+    if ((int32_t)(allowed - known) <= 0) return;
+    atomic_store_explicit(&peer->allowed, allowed, memory_order_relaxed);
+    if (atomic_load_explicit(&peer->queued, memory_order_relaxed) > 0) (void)byre__am_drain(peer);
+}
+
+/* Run the handler. A request that nobody handles is answered, a message is counted. */
+static void handle(const byre_am_t *message, const byre__am_wire_t *wire)
+{
+    byre__am_handler_t *handler = &byre__am_handlers[wire->id];
+    byre_am_fn fn = atomic_load_explicit(&handler->fn, memory_order_acquire);
+    byre__count(am_received);
+    if (__builtin_expect(fn == NULL, 0)) {
+        byre__count(am_unknown);
+        byre__error("an active message from rank %d has id %u, for which there is no handler",
+                    message->source, (unsigned)wire->id);
+        if (message->call != 0) {
+            byre__am_send_t no = { .rank = message->source,
+                                   .id = BYRE__AM_REPLY,
+                                   .call = message->call,
+                                   .flags = BYRE__AM_NOBODY };
+            (void)byre__am_submit(&no);
+        }
+        return;
+    }
+    byre__handler_enter();
+    fn(message, handler->arg);
+    byre__handler_leave();
+}
+
+static byre_am_t make_am(int source, const byre__am_wire_t *wire, const void *data)
+{
+    return (byre_am_t){ .source = source,
+                        .data = data,
+                        .bytes = wire->bytes,
+                        .bulk_bytes = byre__bulk_bytes(wire),
+                        .call = (wire->flags & BYRE__AM_REQUEST) ? wire->call : 0 };
+}
+
+static void dispatch(int source, const byre__am_wire_t *wire, const void *data, void *bulk)
+{
+    if (wire->id == BYRE__AM_REPLY) {
+        byre__call_reply(wire->call, source, wire->flags & BYRE__AM_NOBODY, data, wire->bytes);
+        return;
+    }
+    byre_am_t message = make_am(source, wire, data);
+    message.bulk = bulk;
+    handle(&message, wire);
+}
+
+/* ---- bulk payloads ------------------------------------------------------------------------------ */
+
+static void *ask_place(byre__incoming_t *in)
+{
+    byre__am_handler_t *handler = &byre__am_handlers[in->wire.id];
+    bool known = handler->fn != NULL;
+    if (known && handler->place != NULL) {
+        byre__handler_enter();
+        void *place = handler->place(&in->am, handler->arg);
+        byre__handler_leave();
+        if (place != NULL) return place;
+    }
+    in->own_place = true;
+    return malloc(in->am.bulk_bytes);
+}
+
+/* A bulk payload that lies in the lane: into its place, or handed over where it is. */
+static void *unload(byre_am_t *message, const byre__am_handler_t *handler, const void *bulk)
+{
+    if (handler->fn == NULL || handler->place == NULL) return (void *)(uintptr_t)bulk;
+    byre__handler_enter();
+    void *place = handler->place(message, handler->arg);
+    byre__handler_leave();
+    if (place != NULL) memcpy(place, bulk, message->bulk_bytes);
+    return place;
+}
+
+/* Post the receive for the payload; a refused one is received too, and thrown away. */
+static void begin_bulk(byre__incoming_t *in)
+{
+    in->begun = true;
+    in->am.bulk = NULL;
+    byre__am_handler_t *handler = &byre__am_handlers[in->wire.id];
+    void *place = ask_place(in);
+    bool wanted = !in->own_place || handler->place == NULL;
+    in->place = place;
+    if (wanted) in->am.bulk = place;
+    in->receiving = place != NULL && byre__transport->irecv(BYRE__CHANNEL_BULK, in->am.source,
+                                                            byre__bulk_tag(&in->wire), place,
+                                                            in->am.bulk_bytes, &in->req) == BYRE_OK;
+    if (!in->receiving) {
+        byre__error("no memory for %zu bytes from rank %d: they are refused", in->am.bulk_bytes,
+                    in->am.source);
+        in->am.bulk = NULL;
+    }
+    atomic_fetch_add(&byre__engine_unannounced, 1);
+}
+
+static void stall(byre__am_peer_t *peer, int source, const byre__am_wire_t *wire, const void *data)
+{
+    byre__incoming_t *in = malloc(sizeof *in + wire->bytes);
+    BYRE__ASSERT(in != NULL); /* dropping it would break the order that everyone relies on */
+    *in = (byre__incoming_t){ .wire = *wire };
+    memcpy(in->data, data, wire->bytes);
+    in->am = make_am(source, wire, in->data);
+    if (peer->stalled == NULL) {
+        stalled_peers++;
+        peer->stalled_end = &peer->stalled;
+        if (wire->flags & BYRE__AM_BULKY) begin_bulk(in);
+    }
+    *peer->stalled_end = in;
+    peer->stalled_end = &in->next;
+}
+
+static byre__incoming_t *pop_stalled(byre__am_peer_t *peer)
+{
+    byre__incoming_t *in = peer->stalled;
+    peer->stalled = in->next;
+    if (peer->stalled == NULL) {
+        peer->stalled_end = &peer->stalled;
+        stalled_peers--;
+    }
+    return in;
+}
+
+/* Move on with what arrives behind a bulk payload. */
+static int poll_stalled(byre__am_peer_t *peer)
+{
+    int handled = 0;
+    while (peer->stalled != NULL) {
+        byre__incoming_t *in = peer->stalled;
+        bool bulk = in->wire.flags & BYRE__AM_BULKY;
+        byre__tstatus_t status = { 0 };
+        if (bulk && in->receiving && !byre__transport->test(&in->req, &status)) break;
+        if (status.error != BYRE_OK) { /* its sender is gone: the detector will say so */
+            in->receiving = false;
+            in->am.bulk = NULL;
+        }
+        if (bulk) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        (void)pop_stalled(peer); /* before the handler, which may find the peer dead */
+        dispatch(in->am.source, &in->wire, in->data, in->am.bulk);
+        if (in->own_place) free(in->place);
+        if (!byre__am_is_local(peer)) give_credit(in->am.source);
+        free(in);
+        byre__incoming_t *next = peer->stalled;
+        if (next != NULL && (next->wire.flags & BYRE__AM_BULKY)) begin_bulk(next);
+        handled++;
+    }
+    return handled;
+}
+
+static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
+{
+    byre__am_peer_t *peer = &byre__am_peers[source];
+    if (bytes < sizeof *wire || bytes != sizeof *wire + wire->bytes) {
+        byre__error("an active message from rank %d is damaged: %zu bytes; dropped", source, bytes);
+        return;
+    }
+    if (byre__peer_absent(source)) return; /* death is final */
+    byre__detector_heard(source);
+    get_credits(peer, wire->consumed);
+    if (wire->flags & BYRE__AM_FREE) {
+        if (wire->id != BYRE__AM_CREDIT) dispatch(source, wire, wire + 1, NULL);
+        return;
+    }
+    if (peer->stalled != NULL || (wire->flags & BYRE__AM_BULKY)) {
+        stall(peer, source, wire, wire + 1);
+        return;
+    }
+    dispatch(source, wire, wire + 1, NULL);
+    give_credit(source);
+}
+
+/* ---- the ring ----------------------------------------------------------------------------------- */
+
+static void post(unsigned slot)
+{
+    ring.posted[slot] = byre__transport->irecv(BYRE__CHANNEL_AM, BYRE__ANY_SOURCE, BYRE__AM_TAG,
+                                               ring.frames + (size_t)slot * BYRE__AM_FRAME,
+                                               BYRE__AM_FRAME, &ring.reqs[slot]) == BYRE_OK;
+}
+
+/* Receives are posted again while there is nothing else to do, or when half of the ring is used up:
+ * so that an answer does not wait for it. */
+static void post_again(void)
+{
+    while (ring.tail != ring.head + RING) {
+        post(ring.tail % RING);
+        if (!ring.posted[ring.tail % RING]) return;
+        ring.tail++;
+    }
+}
+
+/* At most one message a turn: what it brings may be what the driver waits for. */
+static int poll_ring(void)
+{
+    byre__tstatus_t status;
+    unsigned slot = ring.head % RING;
+    if (ring.tail == ring.head || !byre__transport->test(&ring.reqs[slot], &status)) {
+        if (__builtin_expect(ring.tail != ring.head + RING, 0)) post_again();
+        return 0;
+    }
+    ring.posted[slot] = false;
+    ring.head++;
+    if (status.error == BYRE_OK)
+        arrived(status.source,
+                (const byre__am_wire_t *)(ring.frames + (size_t)slot * BYRE__AM_FRAME),
+                status.bytes);
+    if (ring.tail - ring.head < RING / 2) post_again();
+    return 1;
+}
+
+/* ---- lanes ------------------------------------------------------------------------------------ */
+
+static void from_lane(byre__am_peer_t *peer, int source, const byre__lane_message_t *message)
+{
+    const byre__am_wire_t *wire = message->wire;
+    if (byre__peer_absent(source)) return; /* death is final */
+    byre__detector_heard(source);
+    if (!(wire->flags & BYRE__AM_BULKY)) {
+        dispatch(source, wire, message->data, NULL);
+    } else if (!(wire->flags & BYRE__AM_LANED)) {
+        stall(peer, source, wire, message->data);
+    } else {
+        byre_am_t am = make_am(source, wire, message->data);
+        am.bulk = unload(&am, &byre__am_handlers[wire->id], message->bulk);
+        handle(&am, wire);
+    }
+}
+
+/* At most one message of each lane a turn. Behind a bulk payload under way the others wait where they
+ * are (invariant 1). */
+static int poll_lanes(void)
+{
+    int happened = 0;
+    for (int i = 0; i < byre__am_local_count; i++) {
+        int source = byre__am_locals[i];
+        byre__am_peer_t *peer = &byre__am_peers[source];
+        byre__lane_message_t message;
+        if (peer->stalled != NULL || !byre__lane_get(&peer->lane_in, &message)) continue;
+        from_lane(peer, source, &message);
+        if (byre__lane_drop(&peer->lane_in)) byre__wake_peer(source, BYRE__WAKE_AM);
+        happened++;
+    }
+    return happened;
+}
+
+/* ---- one turn ----------------------------------------------------------------------------------- */
+
+int byre__am_poll(bool thorough)
+{
+    int happened = poll_lanes();
+    if (__builtin_expect(atomic_load_explicit(&byre__am_queues, memory_order_relaxed) != 0, 0))
+        happened += byre__am_drain_lanes();
+    if (thorough || (happened == 0 && ++turns >= turns_between)) {
+        turns = 0;
+        happened += poll_ring();
+    }
+    if (__builtin_expect(atomic_load_explicit(&byre__am_under_way, memory_order_relaxed) != 0, 0))
+        happened += byre__am_poll_under_way();
+    if (__builtin_expect(stalled_peers != 0, 0))
+        for (int r = 0; r < byre__nodes.size; r++) happened += poll_stalled(&byre__am_peers[r]);
+    return happened;
+}
+
+/* ---- start, finish, peers that go ---------------------------------------------------------------- */
+
+int byre__am_recv_init(void)
+{
+    ring.frames = aligned_alloc(64, (size_t)RING * BYRE__AM_FRAME);
+    if (ring.frames == NULL) return BYRE_ENOMEM;
+    ring.head = ring.tail = 0;
+    memset(ring.posted, 0, sizeof ring.posted);
+    stalled_peers = 0;
+    turns_between = byre__am_local_count < byre__nodes.size ? TURNS_REMOTE : TURNS_ALONE;
+    post_again();
+    return BYRE_OK;
+}
+
+void byre__am_recv_fini(void)
+{
+    for (unsigned slot = 0; slot < RING; slot++) {
+        if (!ring.posted[slot]) continue;
+        byre__transport->cancel(&ring.reqs[slot]);
+        (void)byre__transport->test(&ring.reqs[slot], NULL);
+    }
+    free(ring.frames);
+    ring.frames = NULL;
+}
+
+void byre__am_recv_gone(int rank)
+{
+    byre__am_peer_t *peer = &byre__am_peers[rank];
+    while (peer->stalled != NULL) {
+        if (peer->stalled->receiving) byre__transport->cancel(&peer->stalled->req);
+        if (peer->stalled->begun) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        free(pop_stalled(peer));
+    }
+}
