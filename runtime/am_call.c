@@ -192,7 +192,7 @@ void byre__call_fini(void)
 
 static int check(int rank, int id, int ids, const void *data, size_t bytes)
 {
-    if (!byre_initialized()) return BYRE_ESTATE;
+    if (!byre__is_up()) return BYRE_ESTATE;
     if (rank < 0 || rank >= byre__nodes.size) return BYRE_ERANK;
     if (id < 0 || id >= ids || bytes > BYRE_AM_INLINE) return BYRE_ERANGE;
     if (data == NULL && bytes > 0) return BYRE_EINVAL;

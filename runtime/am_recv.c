@@ -284,7 +284,7 @@ static int poll_lanes(void)
         byre__lane_message_t message;
         if (peer->stalled != NULL || !byre__lane_get(&peer->lane_in, &message)) continue;
         from_lane(peer, source, &message);
-        if (byre__lane_drop(&peer->lane_in)) byre__wake_peer(source, BYRE__WAKE_AM);
+        if (byre__lane_drop(&peer->lane_in)) byre__wake_for_am(source);
         happened++;
     }
     return happened;

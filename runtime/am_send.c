@@ -136,7 +136,7 @@ static void keep_under_way(byre__outgoing_t *out)
 static void keep_or_finish(byre__outgoing_t *out)
 {
     byre__count(am_sent);
-    byre__wake_peer(out->rank, BYRE__WAKE_AM);
+    byre__wake_for_am(out->rank);
     if (out->frame_busy || out->bulk_busy)
         keep_under_way(out);
     else
@@ -231,7 +231,7 @@ static int submit_local(byre__am_peer_t *peer, const byre__am_send_t *send)
         return BYRE_OK;
     }
     byre__count(am_sent);
-    byre__wake_peer(send->rank, BYRE__WAKE_AM);
+    byre__wake_for_am(send->rank);
     tell(send->done, BYRE_OK, send->arg);
     return BYRE_OK;
 }

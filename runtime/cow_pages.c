@@ -311,8 +311,7 @@ static bool give_away(byre__cow_pages_t *p)
     bool closed = byre__raw_mprotect(p->app, p->bytes, PROT_NONE);
     while (closed && gone < p->pieces.count) {
         size_t from = piece_start(p, gone);
-        if (!move_pages(p->app + from, p->pieces.end[gone] - from, p->shadow + from))
-            break;
+        if (!move_pages(p->app + from, p->pieces.end[gone] - from, p->shadow + from)) break;
         gone++;
     }
     if (gone == p->pieces.count && byre__raw_mprotect(p->shadow, p->bytes, PROT_READ | PROT_WRITE))

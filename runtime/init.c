@@ -22,14 +22,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOWN, UP, OVER };
-static _Atomic int state = DOWN;
+enum { DOWN, OVER = 2 };
+_Atomic int byre__state = DOWN;
 
 const byre__transport_t *byre__transport = &byre__transport_loopback;
 
 int byre_initialized(void)
 {
-    return atomic_load_explicit(&state, memory_order_acquire) == UP;
+    return byre__is_up();
 }
 
 static void choose_transport(void)
@@ -139,7 +139,7 @@ static void undo_steps(int from)
 
 int byre_init(void)
 {
-    if (atomic_load(&state) != DOWN) return BYRE_ESTATE;
+    if (atomic_load(&byre__state) != DOWN) return BYRE_ESTATE;
     byre__log_init();
     int error = byre__env_check();
     if (error != BYRE_OK) return error;
@@ -152,10 +152,10 @@ int byre_init(void)
         undo_steps(i);
         return error;
     }
-    atomic_store(&state, UP);
+    atomic_store(&byre__state, BYRE__UP);
     error = byre_barrier(); /* nobody sends to a rank that is not up */
     if (error == BYRE_OK) return BYRE_OK;
-    atomic_store(&state, DOWN);
+    atomic_store(&byre__state, DOWN);
     undo_steps(STEPS);
     return error;
 }
@@ -193,7 +193,7 @@ int byre_finalize(void)
         (void)byre__wait_until(drained, NULL, 0);
     }
     if (byre__failures > 0) sweep_node();
-    atomic_store(&state, OVER);
+    atomic_store(&byre__state, OVER);
     undo_steps(STEPS);
     return BYRE_OK;
 }

@@ -10,52 +10,66 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* From this many bytes on a message may need both ends to move (rendezvous). */
-enum { BYRE__LARGE = 4096 };
+enum {
+    BYRE__LARGE = 4096, /* from here on a message may need both ends to move (rendezvous) */
+    BYRE__STAGED = 4096 /* up to here a receive's copy is cheaper than a matched probe */
+};
 
 enum byre__request_kind {
     BYRE__REQUEST_SEND,   /* MPI's; tested by the thread that waits */
     BYRE__REQUEST_STAGED, /* a small receive: MPI's, into a stage (stage.h) */
-    BYRE__REQUEST_ENGINE  /* the engine completes it and says so in `complete` */
+    BYRE__REQUEST_ENGINE, /* the engine completes it and says so in `complete` */
+    BYRE__REQUEST_SENT    /* byre__request_sent */
 };
 
+/* What the fast path touches is in the first cache line. */
 struct byre_request {
     struct byre_request *next;
-    enum byre__request_kind kind;
-    _Atomic int complete; /* release: result and info are there */
-    int result;
-    int peer; /* destination, or source wanted */
-    int port;
     byre__treq_t treq;
     void *buf;
-    size_t room;
-    void *stage;
-    byre_info_t info;
-    /* sends that the engine completes */
-    byre_notice_t notice;
+    union {
+        size_t room;  /* of a receive */
+        size_t bytes; /* of a send */
+    };
+    _Atomic unsigned char complete; /* release: result and info are there */
+    unsigned char kind;             /* enum byre__request_kind */
+    bool is_send;
+    bool handed_out; /* the user has it, and frees it by waiting */
+    int result;
+    int peer;             /* destination, or source wanted */
+    _Atomic int owners;   /* staged: two while what came is kept and the request not collected */
+    byre_info_t info;     /* its port is there from the beginning */
+    byre_notice_t notice; /* from here: sends that the engine completes */
     byre__cow_t *cow;
     void *copy;
-    size_t bytes;
-    bool handed_out; /* the user has it, and frees it by waiting */
-    bool is_send;
 };
+
+/* A receive with a stage: its request ends where the fields of sends begin, and what it receives
+ * comes there. */
+#define BYRE__STAGE_HEAD 64
+_Static_assert(offsetof(struct byre_request, notice) <= BYRE__STAGE_HEAD, "head of a stage");
+static inline void *byre__stage_data(byre_request_t request)
+{
+    return (char *)request + BYRE__STAGE_HEAD;
+}
 
 byre_request_t byre__request_get(void); /* NULL: no memory */
 void byre__request_put(byre_request_t request);
 
+/* Of all sends that were complete at once. */
+extern struct byre_request byre__request_sent;
+
 /* Look whether it is complete (and test it, if it is MPI's). */
 bool byre__request_done(byre_request_t request);
+void byre__request_wait(byre_request_t request);
 
 /* send.c: sends that the engine completes */
-void byre__send_adopt(byre_request_t request);
 int byre__send_poll(void);
 bool byre__send_drained(void);
-void byre__request_complete(byre_request_t request, int result);
 
 /* recv.c, port.c: receives that the engine completes, kept messages, pop-up ports */
-int byre__staged_finish(byre_request_t request, const byre__tstatus_t *status);
 int byre__port_poll(void);
-void byre__port_keep_stage(int port, int source, void *stage, size_t bytes);
+void byre__port_keep_stage(int port, int source, byre_request_t stage, size_t bytes);
 void byre__port_keep_message(int port, int source, byre__tmsg_t message, size_t bytes);
 bool byre__port_cancel(byre_request_t request);
 

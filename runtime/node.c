@@ -6,6 +6,7 @@
 #include "transport.h"
 #include <byre_errors.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -156,6 +157,11 @@ static int hand_over(int at, const struct card *cards, int *memory)
     return BYRE_ESYSTEM;
 }
 
+static long membarrier(int command)
+{
+    return syscall(SYS_membarrier, command, 0, 0);
+}
+
 static int share_with_node(const struct card *cards)
 {
     struct sockaddr_un name;
@@ -171,11 +177,18 @@ static int share_with_node(const struct card *cards)
     }
     if (ready)
         ready = bind(at, (struct sockaddr *)&name, socket_name(&name, cards[0].key, rank)) == 0;
-    /* Every socket must be bound before the first datagram; everyone learns whether it is. */
-    char mine = (char)ready, *all = malloc((size_t)byre__nodes.size);
+    /* Every socket must be bound before the first datagram; everyone learns whether it is, and whether
+     * senders may leave barriers to sleepers. */
+    enum { READY = 1, BARRIERS = 2 };
+    bool barriers = membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0;
+    char mine = (char)(ready * READY + barriers * BARRIERS);
+    char *all = malloc((size_t)byre__nodes.size);
     if (all == NULL) error = BYRE_ENOMEM;
     if (all == NULL || byre__transport->allgather(&mine, all, 1) != BYRE_OK) goto close_all;
-    for (int r = 0; r < byre__nodes.size; r++) ready = ready && all[r];
+    for (int r = 0; r < byre__nodes.size; r++) {
+        ready = ready && (all[r] & READY);
+        byre__nodes.fences = byre__nodes.fences || !(all[r] & BARRIERS);
+    }
     if (!ready || (error = hand_over(at, cards, &memory)) != BYRE_OK) goto close_all;
     byre__nodes.slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
     if (byre__nodes.slots == MAP_FAILED) {
@@ -248,6 +261,12 @@ struct byre__lane *byre__node_lane(int from, int to)
               column = peers[to].slot - byre__nodes.slots;
     size_t number = (size_t)(row * byre__nodes.local_ranks + column);
     return (struct byre__lane *)(void *)(byre__nodes.lanes + number * byre__lane_bytes());
+}
+
+void byre__wake_barrier(void)
+{
+    if (byre__nodes.fences || membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) != 0)
+        atomic_thread_fence(memory_order_seq_cst);
 }
 
 void byre__bell_ring(int fd)

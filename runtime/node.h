@@ -2,8 +2,11 @@
 /*
  * The node map, and what ranks of one node share: a table of who sleeps, bells, and lanes.
  *
- * A rank that is about to sleep raises a flag in node-shared memory; whoever sends it something
- * sees the flag and rings its bell, an eventfd that was handed over at the start. Nothing here has
+ * A rank that is about to sleep raises a flag in node-shared memory, then looks for messages once
+ * more; whoever sends it something looks at the flag afterwards, and rings its bell, an eventfd that
+ * was handed over at the start. So that one of the two sees the other, both need a full barrier in
+ * between. A sender's would cost a fifth of a message: so a sleeper, who has time, asks the kernel for
+ * one on all processors that run a rank (membarrier), and the sender of a message does without. Nothing here has
  * a name in the file system: the memory is a memfd, and both travel over abstract sockets.
  */
 #ifndef BYRE__NODE_H
@@ -43,6 +46,7 @@ typedef struct byre__node_map {
     byre__slot_t *mine;
     unsigned char *lanes; /* [local_ranks][local_ranks], shared, behind the slots: see lane.h */
     size_t shared_bytes;
+    bool fences; /* no membarrier: senders of messages need a barrier of their own */
 } byre__node_map_t;
 
 extern byre__node_map_t byre__nodes;
@@ -55,13 +59,8 @@ struct byre__lane *byre__node_lane(int from, int to);
 
 void byre__bell_ring(int fd);
 
-/* After something was sent to a rank: wake it if it sleeps. The fence orders the send before the
- * look at the flag; the sleeper raises the flag before its last look for messages. */
-static inline void byre__wake_peer(int rank, uint32_t what)
+static inline void byre__wake_if(const byre__peer_node_t *peer, uint32_t what)
 {
-    const byre__peer_node_t *peer = &byre__nodes.peers[rank];
-    if (peer->slot == NULL) return;
-    atomic_thread_fence(memory_order_seq_cst);
     uint32_t asleep = atomic_load_explicit(&peer->slot->service, memory_order_relaxed) |
                       atomic_load_explicit(&peer->slot->waiter, memory_order_relaxed);
     if (__builtin_expect((asleep & what) != 0, 0)) {
@@ -69,5 +68,27 @@ static inline void byre__wake_peer(int rank, uint32_t what)
         byre__bell_ring(peer->bell);
     }
 }
+
+/* After an active message was sent to a rank of this node: wake it if it sleeps. */
+static inline void byre__wake_for_am(int rank)
+{
+    const byre__peer_node_t *peer = &byre__nodes.peers[rank];
+    if (peer->slot == NULL) return;
+    atomic_thread_fence(memory_order_seq_cst);
+    byre__wake_if(peer, BYRE__WAKE_AM);
+}
+
+/* After a message was sent to a rank. */
+static inline void byre__wake_for_message(int rank)
+{
+    const byre__peer_node_t *peer = &byre__nodes.peers[rank];
+    if (peer->slot == NULL) return;
+    if (__builtin_expect(byre__nodes.fences, 0)) atomic_thread_fence(memory_order_seq_cst);
+    atomic_signal_fence(memory_order_seq_cst);
+    byre__wake_if(peer, BYRE__WAKE_MSG);
+}
+
+/* The sleeper's barrier: between raising its flag with BYRE__WAKE_MSG and the last look. */
+void byre__wake_barrier(void);
 
 #endif

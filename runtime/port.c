@@ -37,7 +37,7 @@ struct kept {
     struct kept *next;
     int source;
     size_t bytes;
-    void *stage;          /* it lies here, or */
+    byre_request_t stage; /* it lies here, or */
     byre__tmsg_t message; /* MPI has it, matched */
 };
 
@@ -127,7 +127,7 @@ static void keep(int number, const struct kept *what)
     byre__count(msg_kept);
 }
 
-void byre__port_keep_stage(int port, int source, void *stage, size_t bytes)
+void byre__port_keep_stage(int port, int source, byre_request_t stage, size_t bytes)
 {
     keep(port, &(struct kept){ .source = source, .stage = stage, .bytes = bytes });
 }
@@ -165,7 +165,7 @@ static void end_request(byre_request_t request, int result)
 static void received(int source, size_t bytes)
 {
     byre__count(msg_received);
-    if (bytes >= BYRE__LARGE) byre__wake_peer(source, BYRE__WAKE_MSG);
+    if (bytes >= BYRE__LARGE) byre__wake_for_message(source);
 }
 
 /* A queued receive has its message: receive it, or keep it if it is too long. */
@@ -247,7 +247,7 @@ static int match_kept(struct port *port)
         struct kept *kept = unlink_kept(port, kept_at);
         byre__cow_resolve(request->buf, kept->bytes);
         if (kept->stage != NULL) {
-            if (kept->bytes > 0) memcpy(request->buf, kept->stage, kept->bytes);
+            if (kept->bytes > 0) memcpy(request->buf, byre__stage_data(kept->stage), kept->bytes);
             byre__stage_put_used(kept->stage, kept->bytes);
             byre__count(msg_received);
             end_request(request, BYRE_OK);
@@ -358,7 +358,7 @@ static bool popup_kept(struct port *port)
     if (msg == NULL) return false;
     (void)unlink_kept(port, &port->kept);
     if (kept->stage != NULL) {
-        memcpy(msg->data, kept->stage, kept->bytes);
+        memcpy(msg->data, byre__stage_data(kept->stage), kept->bytes);
         byre__stage_put_used(kept->stage, kept->bytes);
         msg->treq.handle = NULL;
     } else {
@@ -464,7 +464,7 @@ static void activate(struct port *port)
 int byre__port_enqueue(byre_request_t request)
 {
     pthread_mutex_lock(&ports.lock);
-    struct port *port = find_or_add(request->port);
+    struct port *port = find_or_add(request->info.port);
     int error = port == NULL ? BYRE_ENOMEM : port->popup != NULL ? BYRE_EBUSY : BYRE_OK;
     if (error == BYRE_OK) {
         bool before = is_special(port);
@@ -505,7 +505,7 @@ bool byre__port_cancel(byre_request_t request)
 {
     bool found = false;
     pthread_mutex_lock(&ports.lock);
-    struct port *port = find(request->port);
+    struct port *port = find(request->info.port);
     for (struct byre_request **at = port == NULL ? NULL : &port->queue;
          at != NULL && *at != NULL && !found; at = &(*at)->next) {
         if (*at != request) continue;

@@ -58,32 +58,17 @@ static struct {
     pthread_mutex_t park_lock; /* guards parked; leaf lock, held while done() looks */
     struct waiter *parked;
     _Atomic int parked_count;
-    unsigned polls; /* driver's */
     uint64_t spin_ns, yield_ns;
 } engine = { .park_lock = PTHREAD_MUTEX_INITIALIZER };
 
 _Atomic uint32_t byre__engine_activity;
 _Atomic int byre__engine_unannounced;
+unsigned byre__engine_turns;
 _Atomic int byre__service_deep;
 bool byre__cores_short, byre__cores_spare;
 uint64_t byre__nap_ns;
 
-static _Thread_local int in_handler;
-
-bool byre__in_handler(void)
-{
-    return in_handler > 0;
-}
-
-void byre__handler_enter(void)
-{
-    in_handler++;
-}
-
-void byre__handler_leave(void)
-{
-    in_handler--;
-}
+_Thread_local int byre__handler_depth __attribute__((tls_model("initial-exec")));
 
 uint64_t byre__now_ns(void)
 {
@@ -154,10 +139,11 @@ static int look_for_parked(void)
 
 static int turn(bool thorough)
 {
+    byre__engine_turns++;
     int happened = byre__am_poll(thorough);
     bool work = byre__message_work(); /* may take long: then each turn looks at the clock */
     if (__builtin_expect(work, 0)) happened += byre__message_poll();
-    if (__builtin_expect(work || ++engine.polls % POLLS_PER_TICK == 0, 0))
+    if (__builtin_expect(work || byre__engine_turns % POLLS_PER_TICK == 0, 0))
         happened += byre__detector_tick(byre__now_ns());
     if (__builtin_expect(atomic_load_explicit(&engine.parked_count, memory_order_relaxed) != 0, 0))
         happened += look_for_parked();
@@ -201,6 +187,7 @@ static void sleep_driving(byre__done_fn done, void *arg, uint64_t deadline_ns)
     }
     byre__sleep_watch();
     atomic_store(&byre__nodes.mine->waiter, BYRE__WAKE_AM | BYRE__WAKE_MSG);
+    byre__wake_barrier();
     if (byre__engine_look() == 0 && !done(arg)) {
         uint64_t limit = byre__sleep_limit_ns(), now = byre__now_ns();
         if (deadline_ns != 0 && deadline_ns < now + limit)
@@ -302,16 +289,19 @@ static bool hush_service(void)
 static void unhush_service(void)
 {
     if (atomic_load(&byre__service_deep) == 0) return;
-    atomic_store(&byre__nodes.mine->service, byre__wake_wishes());
+    uint32_t wishes = byre__wake_wishes();
+    atomic_store(&byre__nodes.mine->service, wishes);
+    if (wishes & BYRE__WAKE_MSG) byre__wake_barrier();
     (void)byre__engine_poll();
 }
 
 static bool wait_for(struct wait *wait)
 {
     int result = 0;
-    byre__engine_attention();
+    byre__engine_wait_begins();
     wait->driving = byre__drive_try();
     bool hushed = wait->driving && hush_service();
+    if (wait->driving) byre__sleep_unwatch();
     for (unsigned looks = 1; result == 0; looks++) {
         if (wait->driving) {
             if (byre__engine_poll() > 0) looks = 1, wait->started_ns = 0;
@@ -325,6 +315,8 @@ static bool wait_for(struct wait *wait)
         else if (!wait->driving)
             ck_pr_stall();
     }
+    byre__engine_wait_ends();
+    if (wait->driving) byre__sleep_unwatch();
     if (hushed && wait->driving) unhush_service();
     if (wait->driving) byre__drive_end();
     return result > 0;

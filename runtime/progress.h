@@ -7,6 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Is the runtime up? byre_initialized for the inside. */
+enum { BYRE__UP = 1 };
+extern _Atomic int byre__state;
+static inline bool byre__is_up(void)
+{
+    return __builtin_expect(atomic_load_explicit(&byre__state, memory_order_acquire) == BYRE__UP,
+                            1);
+}
+
 /* Is it over? Called again and again by the waiting thread, or for it by whoever drives the engine:
  * must only look, not block, not drive the engine. Once true it is not called again. */
 typedef bool (*byre__done_fn)(void *arg);
@@ -20,9 +29,19 @@ bool byre__wait_until(byre__done_fn done, void *arg, uint64_t deadline_ns);
 bool byre__wait_moving(byre__done_fn done, void *arg);
 
 /* Is this thread running a handler (so that it may not wait)? */
-bool byre__in_handler(void);
-void byre__handler_enter(void);
-void byre__handler_leave(void);
+extern _Thread_local int byre__handler_depth __attribute__((tls_model("initial-exec")));
+static inline bool byre__in_handler(void)
+{
+    return __builtin_expect(byre__handler_depth != 0, 0);
+}
+static inline void byre__handler_enter(void)
+{
+    byre__handler_depth++;
+}
+static inline void byre__handler_leave(void)
+{
+    byre__handler_depth--;
+}
 
 /* Somebody else's done() may have become true by an action of this thread (not of the engine):
  * wake whoever sleeps. */
@@ -43,24 +62,53 @@ void byre__drive_end(void);
  * now and then; a look does so always: whoever is about to sleep takes one. */
 int byre__engine_poll(void);
 int byre__engine_look(void);
+extern unsigned byre__engine_turns; /* the driver's: how many there were */
 
 /* Work in progress that no bell announces (a rendezvous that MPI has to move on). */
 extern _Atomic int byre__engine_unannounced;
 
-/* A thread of the application is about to look for messages by itself: the service thread keeps out
- * of its way when it notices. */
+/* What the application does with messages at the moment, so that the service thread keeps out of its
+ * way. The count grows with each call; it is odd while a thread waits. Several threads may lose
+ * counts to each other: it is a hint. */
 extern _Atomic uint32_t byre__engine_activity;
 extern _Atomic int byre__service_deep; /* the service thread sleeps until something happens */
-static inline void byre__engine_attention(void)
+static inline void byre__engine_count_activity(uint32_t n)
 {
     uint32_t seen = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
-    atomic_store_explicit(&byre__engine_activity, seen + 1, memory_order_relaxed);
+    atomic_store_explicit(&byre__engine_activity, seen + n, memory_order_relaxed);
+}
+/* A call that looks for messages and returns; one that begins or ends to wait for them. */
+static inline void byre__engine_attention(void)
+{
+    byre__engine_count_activity(2);
+}
+static inline void byre__engine_wait_begins(void)
+{
+    uint32_t seen = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
+    atomic_store_explicit(&byre__engine_activity, (seen + 2) | 1, memory_order_relaxed);
+}
+static inline void byre__engine_wait_ends(void)
+{
+    uint32_t seen = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
+    atomic_store_explicit(&byre__engine_activity, (seen + 2) & ~1u, memory_order_relaxed);
 }
 
 /* Are there fewer cores than threads that want them? Then nobody spins. */
 extern bool byre__cores_short;
 /* Is there one more, so that a service thread may spin for a moment? */
 extern bool byre__cores_spare;
+
+/* What most waits come to: the thread looks by itself for a moment, without the engine. */
+enum { BYRE__FAST_LOOKS = 150 };
+static inline __attribute__((always_inline)) bool byre__wait_looking(byre__done_fn done, void *arg)
+{
+    bool over = false;
+    byre__engine_wait_begins();
+    for (int looks = byre__cores_short ? 2 : BYRE__FAST_LOOKS; !over && looks > 0; looks--)
+        over = done(arg);
+    byre__engine_wait_ends();
+    return over;
+}
 
 /* How long may a sleeper sleep at most? What should it be woken for (BYRE__WAKE_*)? */
 uint64_t byre__sleep_limit_ns(void);

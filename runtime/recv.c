@@ -4,8 +4,7 @@
  *
  *   staged   small buffers: a posted receive that is tested, the cheapest that MPI has; it lands in a
  *            stage (stage.h) and is copied
- *   probed   large buffers, blocking: a matched probe in a loop, then straight into the buffer;
- *            for 4 KiB and more as fast as a posted receive
+ *   probed   large buffers, blocking: a matched probe in a loop, then straight into the buffer
  *   queued   large nonblocking receives, and any receive on a port with something special about it:
  *            the engine matches them (port.c)
  *
@@ -21,11 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAST_LOOKS = 200 };
-
 static int check(int port, int from, const void *buf, size_t bytes)
 {
-    if (__builtin_expect(!byre_initialized(), 0)) return BYRE_ESTATE;
+    if (!byre__is_up()) return BYRE_ESTATE;
     if (byre__check_port(port) != BYRE_OK) return BYRE_EPORT;
     if (__builtin_expect(from < BYRE_ANY || from >= byre__nodes.size, 0)) return BYRE_ERANK;
     if (__builtin_expect(buf == NULL && bytes > 0, 0)) return BYRE_EINVAL;
@@ -57,75 +54,38 @@ static void fill(byre_request_t request, int port, int from, void *buf, size_t b
     request->is_send = false;
     request->handed_out = true;
     request->peer = from;
-    request->port = port;
     request->buf = buf;
     request->room = bytes;
     request->info = (byre_info_t){ .source = from, .port = port };
 }
 
-static int recv_queued(byre_request_t request, byre_info_t *info_out)
+static int recv_queued(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
 {
-    request->kind = BYRE__REQUEST_ENGINE;
-    atomic_store(&request->complete, 0);
-    int error = byre__port_enqueue(request);
+    struct byre_request request = { .kind = BYRE__REQUEST_ENGINE };
+    fill(&request, port, from, buf, bytes);
+    int error = byre__port_enqueue(&request);
     if (error != BYRE_OK) return error;
-    (void)byre__wait_until(request_done, request, 0);
-    if (info_out != NULL) *info_out = request->info;
-    return request->result;
+    (void)byre__wait_until(request_done, &request, 0);
+    if (info_out != NULL) *info_out = request.info;
+    return request.result;
 }
 
 /* ---- staged ------------------------------------------------------------------------------------ */
 
-int byre__staged_finish(byre_request_t request, const byre__tstatus_t *status)
+/* NULL without an error: there is no address space, it must be queued. */
+static byre_request_t begin_staged(int port, int from, void *buf, size_t bytes, int *error_out)
 {
-    int result = status->error;
-    void *stage = request->stage;
-    request->stage = NULL;
-    if (__builtin_expect(result != BYRE_OK, 0)) {
-        if (result == BYRE_ETRUNC)
-            byre__error("a message of more than 64 GiB from rank %d came to a buffer of %zu bytes: "
-                        "what is beyond 64 GiB is lost",
-                        status->source, request->room);
-        byre__stage_put(stage);
-        return result;
-    }
-    request->info.source = status->source;
-    request->info.bytes = status->bytes;
-    if (__builtin_expect(status->bytes > request->room, 0)) {
-        byre__port_keep_stage(request->port, status->source, stage, status->bytes);
-        return BYRE_ETRUNC;
-    }
-    if (status->bytes > 0) memcpy(request->buf, stage, status->bytes);
-    byre__count(msg_received);
-    byre__stage_put(stage);
-    return BYRE_OK;
-}
-
-static int begin_staged(byre_request_t request)
-{
+    byre_request_t request = byre__stage_get();
+    *error_out = BYRE_OK;
+    if (__builtin_expect(request == NULL, 0)) return NULL;
+    atomic_store_explicit(&request->complete, 0, memory_order_relaxed);
     request->kind = BYRE__REQUEST_STAGED;
-    request->stage = byre__stage_get();
-    if (__builtin_expect(request->stage == NULL, 0)) return BYRE_ENOMEM;
-    int error = byre__transport->irecv(BYRE__CHANNEL_MSG, request->peer, request->port,
-                                       request->stage, BYRE__STAGE_BYTES, &request->treq);
-    if (__builtin_expect(error != BYRE_OK, 0)) byre__stage_put(request->stage);
-    return error;
-}
-
-static int recv_staged(byre_request_t request, byre_info_t *info_out)
-{
-    int error = begin_staged(request);
-    if (__builtin_expect(error == BYRE_ENOMEM, 0)) return recv_queued(request, info_out);
-    if (__builtin_expect(error != BYRE_OK, 0)) return error;
-    byre__engine_attention();
-    int looks = byre__cores_short ? 2 : FAST_LOOKS;
-    while (!byre__request_done(request)) {
-        if (--looks > 0) continue;
-        (void)byre__wait_until(request_done, request, 0);
-        break;
-    }
-    if (info_out != NULL) *info_out = request->info;
-    return request->result;
+    fill(request, port, from, buf, bytes);
+    *error_out = byre__transport->irecv(BYRE__CHANNEL_MSG, from, port, byre__stage_data(request),
+                                        BYRE__STAGE_BYTES, &request->treq);
+    if (__builtin_expect(*error_out == BYRE_OK, 1)) return request;
+    byre__stage_put(request);
+    return NULL;
 }
 
 /* ---- probed ------------------------------------------------------------------------------------ */
@@ -174,20 +134,15 @@ static int finish_probed(struct probing *probing, void *buf, size_t bytes)
     if (!received_or_dead(probing)) (void)byre__wait_moving(received_or_dead, probing);
     if (!probing->received || probing->broken) return BYRE_EPEER;
     byre__count(msg_received);
-    if (length >= BYRE__LARGE) byre__wake_peer(source, BYRE__WAKE_MSG); /* its send is complete */
+    if (length >= BYRE__LARGE) byre__wake_for_message(source); /* its send is complete */
     return BYRE_OK;
 }
 
 static int recv_probed(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
 {
     struct probing probing = { .port = port, .from = from, .dead = -1 };
-    byre__engine_attention();
-    int looks = byre__cores_short ? 2 : FAST_LOOKS;
-    while (!found_or_hopeless(&probing)) {
-        if (--looks > 0) continue;
+    if (!byre__wait_looking(found_or_hopeless, &probing))
         (void)byre__wait_until(found_or_hopeless, &probing, 0);
-        break;
-    }
     byre_info_t info = { .source = probing.dead, .port = port };
     int result = BYRE_EPEER;
     if (probing.found) {
@@ -205,14 +160,18 @@ int byre_recv(int port, int from, void *buf, size_t bytes, byre_info_t *info_out
 {
     int error = check(port, from, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
-    if (__builtin_expect(byre__in_handler(), 0)) return BYRE_ECONTEXT;
+    if (byre__in_handler()) return BYRE_ECONTEXT;
     bool special = is_special();
-    if (bytes >= BYRE__LARGE && !special) return recv_probed(port, from, buf, bytes, info_out);
-    struct byre_request request;
-    atomic_init(&request.complete, 0);
-    fill(&request, port, from, buf, bytes);
+    if (bytes > BYRE__STAGED && !special) return recv_probed(port, from, buf, bytes, info_out);
     byre__cow_resolve(buf, bytes);
-    return special ? recv_queued(&request, info_out) : recv_staged(&request, info_out);
+    byre_request_t request = special ? NULL : begin_staged(port, from, buf, bytes, &error);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (__builtin_expect(request == NULL, 0)) return recv_queued(port, from, buf, bytes, info_out);
+    byre__request_wait(request);
+    int result = request->result;
+    if (info_out != NULL) *info_out = request->info;
+    byre__request_put(request);
+    return result;
 }
 
 int byre_irecv(int port, int from, void *buf, size_t bytes, byre_request_t *req_out)
@@ -220,15 +179,16 @@ int byre_irecv(int port, int from, void *buf, size_t bytes, byre_request_t *req_
     int error = check(port, from, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     if (__builtin_expect(req_out == NULL, 0)) return BYRE_EINVAL;
-    byre_request_t request = byre__request_get();
-    if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
-    fill(request, port, from, buf, bytes);
+    byre_request_t request = NULL;
     byre__engine_attention();
     byre__cow_resolve(buf, bytes);
-    error = BYRE_ENOMEM; /* no stage */
-    if (bytes < BYRE__LARGE && !is_special()) error = begin_staged(request);
-    if (error == BYRE_ENOMEM) {
-        request->kind = BYRE__REQUEST_ENGINE;
+    if (bytes <= BYRE__STAGED && !is_special())
+        request = begin_staged(port, from, buf, bytes, &error);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (request == NULL) {
+        request = byre__request_get();
+        if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
+        fill(request, port, from, buf, bytes);
         error = byre__port_enqueue(request);
     }
     if (__builtin_expect(error != BYRE_OK, 0)) {

@@ -5,18 +5,25 @@
  */
 #include "message.h"
 
+#include "counters.h"
 #include "detector.h"
+#include "log.h"
 #include "progress.h"
 #include "recycle.h"
 #include "stage.h"
 #include <stdlib.h>
+#include <string.h>
 
-enum { CACHE = 256, KEEP = 65536, FAST_LOOKS = 100 };
+enum { CACHE = 256, KEEP = 65536 };
 
 static void *create(void)
 {
-    return malloc(sizeof(struct byre_request));
+    return aligned_alloc(64, (sizeof(struct byre_request) + 63) / 64 * 64);
 }
+
+struct byre_request byre__request_sent = {
+    .kind = BYRE__REQUEST_SENT, .complete = 1, .result = BYRE_OK, .is_send = true
+};
 
 static byre__recycler_t requests = BYRE__RECYCLER(CACHE, KEEP, create, free);
 static _Thread_local byre__recycled_t own;
@@ -26,17 +33,16 @@ byre_request_t byre__request_get(void)
     byre_request_t request = byre__recycle_get(&requests, &own);
     if (__builtin_expect(request == NULL, 0)) return NULL;
     atomic_store_explicit(&request->complete, 0, memory_order_relaxed);
-    request->result = BYRE_OK;
-    request->stage = NULL;
-    request->cow = NULL;
-    request->copy = NULL;
-    request->notice.kind = BYRE_NOTICE_NONE;
+    request->kind = BYRE__REQUEST_ENGINE;
     return request;
 }
 
 void byre__request_put(byre_request_t request)
 {
-    byre__recycle_put(&requests, &own, request);
+    if (__builtin_expect(request->kind == BYRE__REQUEST_STAGED, 1))
+        byre__stage_put(request);
+    else
+        byre__recycle_put(&requests, &own, request);
 }
 
 void byre__message_fini(void)
@@ -58,14 +64,40 @@ static void finish(byre_request_t request, int result)
     atomic_store_explicit(&request->complete, 1, memory_order_release);
 }
 
+static int staged_finish(byre_request_t request, const byre__tstatus_t *status)
+{
+    int result = status->error;
+    if (__builtin_expect(result != BYRE_OK, 0)) {
+        if (result == BYRE_ETRUNC)
+            byre__error("a message of more than 64 GiB from rank %d came to a buffer of %zu bytes: "
+                        "what is beyond 64 GiB is lost",
+                        status->source, request->room);
+        return result;
+    }
+    request->info.source = status->source;
+    request->info.bytes = status->bytes;
+    if (__builtin_expect(status->bytes > request->room, 0)) {
+        atomic_store(&request->owners, 2); /* the one who collects it, and the port */
+        byre__port_keep_stage(request->info.port, status->source, request, status->bytes);
+        return BYRE_ETRUNC;
+    }
+    if (status->bytes > 0) memcpy(request->buf, byre__stage_data(request), status->bytes);
+    byre__count(msg_received);
+    if (__builtin_expect(status->bytes >= BYRE__LARGE, 0))
+        byre__wake_for_message(status->source); /* its send is complete */
+    return BYRE_OK;
+}
+
 static bool look_at_send(byre_request_t request)
 {
-    if (byre__transport->test(&request->treq, NULL))
+    if (byre__transport->test(&request->treq, NULL)) {
         finish(request, BYRE_OK);
-    else if (byre__peer_absent(request->peer))
+        byre__wake_for_message(request->peer); /* part of it may have left only now */
+    } else if (byre__peer_absent(request->peer)) {
         finish(request, BYRE_EPEER);
-    else
+    } else {
         return false;
+    }
     return true;
 }
 
@@ -73,14 +105,14 @@ static bool look_at_staged(byre_request_t request)
 {
     byre__tstatus_t status;
     if (__builtin_expect(byre__transport->test(&request->treq, &status), 1)) {
-        finish(request, byre__staged_finish(request, &status));
+        finish(request, staged_finish(request, &status));
         return true;
     }
     bool dead = request->peer == BYRE_ANY ? byre__failure_news() : byre__peer_absent(request->peer);
     if (!dead) return false;
     byre__transport->cancel(&request->treq);
     if (!byre__transport->test(&request->treq, &status)) return false;
-    int result = byre__staged_finish(request, &status);
+    int result = staged_finish(request, &status);
     if (result == BYRE_ECANCELED) {
         result = BYRE_EPEER;
         request->info.source = request->peer == BYRE_ANY ? byre__failure_latest() : request->peer;
@@ -92,12 +124,13 @@ static bool look_at_staged(byre_request_t request)
 bool byre__request_done(byre_request_t request)
 {
     if (atomic_load_explicit(&request->complete, memory_order_acquire) != 0) return true;
-    switch (request->kind) {
+    switch ((enum byre__request_kind)request->kind) {
     case BYRE__REQUEST_SEND:
         return look_at_send(request);
     case BYRE__REQUEST_STAGED:
         return look_at_staged(request);
     case BYRE__REQUEST_ENGINE:
+    case BYRE__REQUEST_SENT:
         break;
     }
     return false;
@@ -108,23 +141,31 @@ static bool request_done(void *arg)
     return byre__request_done(arg);
 }
 
-static void wait_done(byre_request_t request)
+/* Does it need this rank to move it when nobody says so? */
+static bool is_unannounced(const struct byre_request *request)
+{
+    return request->kind == BYRE__REQUEST_SEND ||
+           (request->kind == BYRE__REQUEST_STAGED && request->room >= BYRE__LARGE);
+}
+
+void byre__request_wait(byre_request_t request)
 {
     if (byre__request_done(request)) return;
-    byre__engine_attention();
-    if (request->kind != BYRE__REQUEST_ENGINE)
-        for (int looks = byre__cores_short ? 2 : FAST_LOOKS; looks > 0; looks--)
-            if (byre__request_done(request)) return;
-    bool large_send = request->kind == BYRE__REQUEST_SEND;
-    if (large_send) atomic_fetch_add(&byre__engine_unannounced, 1);
+    if (request->kind != BYRE__REQUEST_ENGINE && byre__wait_looking(request_done, request)) return;
+    bool unannounced = is_unannounced(request);
+    if (unannounced) atomic_fetch_add(&byre__engine_unannounced, 1);
     (void)byre__wait_until(request_done, request, 0);
-    if (large_send) atomic_fetch_sub(&byre__engine_unannounced, 1);
+    if (unannounced) atomic_fetch_sub(&byre__engine_unannounced, 1);
 }
 
 /* It is complete: hand over what it came to, and recycle it. */
 static int collect(byre_request_t *req, byre_info_t *info_out)
 {
     byre_request_t request = *req;
+    if (request == &byre__request_sent) {
+        *req = BYRE_REQUEST_NULL;
+        return BYRE_OK;
+    }
     int result = request->result;
     if (info_out != NULL && !request->is_send) *info_out = request->info;
     byre__request_put(request);
@@ -134,8 +175,8 @@ static int collect(byre_request_t *req, byre_info_t *info_out)
 
 static int check(void)
 {
-    if (__builtin_expect(!byre_initialized(), 0)) return BYRE_ESTATE;
-    return __builtin_expect(byre__in_handler(), 0) ? BYRE_ECONTEXT : BYRE_OK;
+    if (!byre__is_up()) return BYRE_ESTATE;
+    return byre__in_handler() ? BYRE_ECONTEXT : BYRE_OK;
 }
 
 /* One turn of the engine for those who only test: a program may live by testing alone. */
@@ -154,13 +195,13 @@ int byre_wait(byre_request_t *req, byre_info_t *info_out)
     int error = check();
     if (error != BYRE_OK) return error;
     if (req == NULL || *req == BYRE_REQUEST_NULL) return BYRE_OK;
-    wait_done(*req);
+    byre__request_wait(*req);
     return collect(req, info_out);
 }
 
 int byre_test(byre_request_t *req, byre_info_t *info_out)
 {
-    if (!byre_initialized()) return BYRE_ESTATE;
+    if (!byre__is_up()) return BYRE_ESTATE;
     if (req == NULL || *req == BYRE_REQUEST_NULL) return BYRE_OK;
     if (!byre__request_done(*req)) {
         if (!byre__in_handler()) help_engine();
@@ -177,7 +218,7 @@ int byre_wait_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *
     for (size_t i = 0; i < n; i++) {
         int error = BYRE_OK;
         if (reqs[i] != BYRE_REQUEST_NULL) {
-            wait_done(reqs[i]);
+            byre__request_wait(reqs[i]);
             error = collect(&reqs[i], infos_out != NULL ? &infos_out[i] : NULL);
         }
         if (errors_out != NULL) errors_out[i] = error;
@@ -188,7 +229,7 @@ int byre_wait_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *
 
 int byre_test_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *infos_out)
 {
-    if (!byre_initialized()) return BYRE_ESTATE;
+    if (!byre__is_up()) return BYRE_ESTATE;
     if (reqs == NULL && n > 0) return BYRE_EINVAL;
     for (size_t i = 0; i < n; i++) {
         if (reqs[i] == BYRE_REQUEST_NULL || byre__request_done(reqs[i])) continue;
@@ -244,7 +285,7 @@ int byre_wait_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t
 
 int byre_test_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t *info_out)
 {
-    if (!byre_initialized()) return BYRE_ESTATE;
+    if (!byre__is_up()) return BYRE_ESTATE;
     if (reqs == NULL || all_null(n, reqs)) return BYRE_EINVAL;
     struct any any = { .n = n, .reqs = reqs };
     if (!any_done(&any)) {
@@ -257,7 +298,7 @@ int byre_test_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t
 
 int byre_cancel(byre_request_t *req)
 {
-    if (!byre_initialized()) return BYRE_ESTATE;
+    if (!byre__is_up()) return BYRE_ESTATE;
     if (req == NULL || *req == BYRE_REQUEST_NULL || (*req)->is_send) return BYRE_EINVAL;
     byre_request_t request = *req;
     if (byre__request_done(request)) return BYRE_OK;

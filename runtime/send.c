@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 enum {
-    FAST_LOOKS = 200,
     MOST_COPIES =
         256, /* under way at once: what MPI cannot send yet makes all its progress dearer */
     TESTS_PER_TURN = 64
@@ -38,7 +37,7 @@ static struct {
 
 static int check(byre_addr_t to, const void *buf, size_t bytes)
 {
-    if (__builtin_expect(!byre_initialized(), 0)) return BYRE_ESTATE;
+    if (!byre__is_up()) return BYRE_ESTATE;
     if (__builtin_expect(to.rank < 0 || to.rank >= byre__nodes.size, 0)) return BYRE_ERANK;
     if (byre__check_port(to.port) != BYRE_OK) return BYRE_EPORT;
     if (__builtin_expect(buf == NULL && bytes > 0, 0)) return BYRE_EINVAL;
@@ -57,15 +56,16 @@ struct sending {
 static bool sent_or_gone(void *arg)
 {
     struct sending *sending = arg;
-    if (!sending->sent) sending->sent = byre__transport->test(&sending->treq, NULL);
+    if (!sending->sent && byre__transport->test(&sending->treq, NULL)) {
+        sending->sent = true;
+        byre__wake_for_message(sending->rank); /* part of it may have left only now */
+    }
     return sending->sent || byre__peer_absent(sending->rank);
 }
 
 static int wait_sent(struct sending *sending)
 {
-    byre__engine_attention();
-    for (int looks = byre__cores_short ? 2 : FAST_LOOKS; looks > 0; looks--)
-        if (sent_or_gone(sending)) return sending->sent ? BYRE_OK : BYRE_EPEER;
+    if (byre__wait_looking(sent_or_gone, sending)) return sending->sent ? BYRE_OK : BYRE_EPEER;
     atomic_fetch_add(&byre__engine_unannounced, 1);
     (void)byre__wait_until(sent_or_gone, sending, 0);
     atomic_fetch_sub(&byre__engine_unannounced, 1);
@@ -89,14 +89,14 @@ static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool syn
 {
     int error = check(to, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
-    if (__builtin_expect(byre__in_handler(), 0)) return BYRE_ECONTEXT;
+    if (byre__in_handler()) return BYRE_ECONTEXT;
     struct sending sending = { .rank = to.rank };
     byre__cow_resolve(buf, bytes);
     error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, sync,
                                    &sending.treq);
     if (__builtin_expect(error != BYRE_OK, 0)) return explain(error, to.rank);
     byre__count(msg_sent);
-    byre__wake_peer(to.rank, BYRE__WAKE_MSG);
+    byre__wake_for_message(to.rank);
     if (sending.treq.handle == NULL) return BYRE_OK;
     return wait_sent(&sending);
 }
@@ -113,19 +113,28 @@ int byre_send_sync(byre_addr_t to, const void *buf, size_t bytes)
 
 /* ---- nonblocking ---------------------------------------------------------------------------- */
 
-static int start(byre_request_t request, byre_addr_t to, const void *buf, size_t bytes)
+/* Hand it to MPI. */
+static inline __attribute__((always_inline)) int start(byre_addr_t to, const void *buf,
+                                                       size_t bytes, byre__treq_t *treq_out)
 {
-    request->peer = to.rank;
-    request->port = to.port;
-    request->bytes = bytes;
-    request->is_send = true;
-    int error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, false,
-                                       &request->treq);
+    int error =
+        byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, false, treq_out);
     if (__builtin_expect(error != BYRE_OK, 0)) return explain(error, to.rank);
     byre__count(msg_sent);
     byre__engine_attention();
-    byre__wake_peer(to.rank, BYRE__WAKE_MSG);
+    byre__wake_for_message(to.rank);
     return BYRE_OK;
+}
+
+static void fill(byre_request_t request, byre_addr_t to, const void *buf, size_t bytes,
+                 byre__treq_t treq)
+{
+    request->peer = to.rank;
+    request->info.port = to.port;
+    request->buf = (void *)(uintptr_t)buf;
+    request->bytes = bytes;
+    request->is_send = true;
+    request->treq = treq;
 }
 
 static bool notice_makes_sense(const byre_notice_t *notice, byre_request_t *req_out)
@@ -143,14 +152,54 @@ static bool notice_makes_sense(const byre_notice_t *notice, byre_request_t *req_
     }
 }
 
+static void complete(byre_request_t request, int result, bool on_engine);
+static void adopt(byre_request_t request);
+
 /* The engine completes it, or it is complete already. */
 static void hand_to_engine(byre_request_t request)
 {
     request->kind = BYRE__REQUEST_ENGINE;
     if (byre__transport->test(&request->treq, NULL))
-        byre__request_complete(request, BYRE_OK);
+        complete(request, BYRE_OK, false);
     else
-        byre__send_adopt(request);
+        adopt(request);
+}
+
+/* With a notice the engine sees to the send. In a handler there is no waiting, so the memory is there
+ * first. */
+static int isend_prepared(byre_addr_t to, const void *buf, size_t bytes,
+                          const byre_notice_t *notice, byre_request_t *req_out)
+{
+    if (!notice_makes_sense(notice, req_out)) return BYRE_EINVAL;
+    byre__treq_t treq;
+    byre_request_t request = byre__request_get();
+    if (request == NULL) return BYRE_ENOMEM;
+    int error = start(to, buf, bytes, &treq);
+    if (error != BYRE_OK) {
+        byre__request_put(request);
+        return error;
+    }
+    fill(request, to, buf, bytes, treq);
+    request->handed_out = req_out != NULL;
+    if (req_out != NULL) *req_out = request;
+    if (notice == NULL || notice->kind == BYRE_NOTICE_NONE) {
+        request->kind = BYRE__REQUEST_SEND;
+        return BYRE_OK;
+    }
+    request->notice = *notice;
+    request->cow = NULL;
+    request->copy = NULL;
+    hand_to_engine(request);
+    return BYRE_OK;
+}
+
+/* It is under way and there is no memory for a request: it is sent before the caller goes on. */
+static int isend_waiting(byre_addr_t to, byre__treq_t treq, byre_request_t *req_out)
+{
+    struct sending sending = { .treq = treq, .rank = to.rank };
+    int error = wait_sent(&sending);
+    if (error == BYRE_OK) *req_out = &byre__request_sent;
+    return error;
 }
 
 int byre_isend(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_t *notice,
@@ -158,24 +207,23 @@ int byre_isend(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_
 {
     int error = check(to, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
-    if (__builtin_expect(!notice_makes_sense(notice, req_out), 0)) return BYRE_EINVAL;
-    byre_request_t request = byre__request_get();
-    if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
     byre__cow_resolve(buf, bytes);
-    error = start(request, to, buf, bytes);
-    if (__builtin_expect(error != BYRE_OK, 0)) {
-        byre__request_put(request);
-        return error;
-    }
-    bool told = notice != NULL && notice->kind != BYRE_NOTICE_NONE;
-    if (req_out != NULL) *req_out = request;
-    if (!told) {
-        request->kind = BYRE__REQUEST_SEND;
+    if (__builtin_expect((notice != NULL && notice->kind != BYRE_NOTICE_NONE) || byre__in_handler(),
+                         0))
+        return isend_prepared(to, buf, bytes, notice, req_out);
+    if (__builtin_expect(req_out == NULL, 0)) return BYRE_EINVAL;
+    byre__treq_t treq;
+    error = start(to, buf, bytes, &treq);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (treq.handle == NULL) {
+        *req_out = &byre__request_sent;
         return BYRE_OK;
     }
-    request->notice = *notice;
-    request->handed_out = req_out != NULL;
-    hand_to_engine(request);
+    byre_request_t request = byre__request_get();
+    if (__builtin_expect(request == NULL, 0)) return isend_waiting(to, treq, req_out);
+    fill(request, to, buf, bytes, treq);
+    request->kind = BYRE__REQUEST_SEND;
+    *req_out = request;
     return BYRE_OK;
 }
 
@@ -199,9 +247,12 @@ int byre_isend_copy(byre_addr_t to, const void *buf, size_t bytes)
         goto undo;
     }
     if (bytes > 0) memcpy(copy, buf, bytes);
-    error = start(request, to, copy, bytes);
+    byre__treq_t treq;
+    error = start(to, copy, bytes, &treq);
     if (error != BYRE_OK) goto undo;
+    fill(request, to, buf, bytes, treq);
     request->copy = copy;
+    request->cow = NULL;
     request->handed_out = false;
     request->notice.kind = BYRE_NOTICE_NONE;
     hand_to_engine(request);
@@ -223,9 +274,11 @@ int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_not
     const void *from = NULL;
     error = byre__cow_begin(buf, bytes, &request->cow, &from);
     if (error != BYRE_OK) goto undo_get;
-    request->buf = (void *)(uintptr_t)buf;
-    error = start(request, to, from, bytes);
+    byre__treq_t treq;
+    error = start(to, from, bytes, &treq);
     if (error != BYRE_OK) goto undo_cow;
+    fill(request, to, buf, bytes, treq);
+    request->copy = NULL;
     request->notice = notice != NULL ? *notice : (byre_notice_t){ .kind = BYRE_NOTICE_NONE };
     request->handed_out = req_out != NULL;
     if (req_out != NULL) *req_out = request;
@@ -241,9 +294,34 @@ undo_get:
 
 /* ---- the engine's part ---------------------------------------------------------------------- */
 
-static void give_notice(const byre_notice_t *notice, int error)
+/* Notices to one eventfd are summed up as long as the engine is at it: a write for each would wake its
+ * reader each time. Driver only. */
+static struct {
+    int fd;
+    uint64_t count;
+} owed;
+
+static void write_eventfd(int fd, uint64_t count)
 {
-    uint64_t one = 1;
+    if (write(fd, &count, sizeof count) != (ssize_t)sizeof count)
+        byre__error("eventfd %d of a completed send cannot be written", fd);
+}
+
+static void pay_eventfd(void)
+{
+    if (owed.count > 0) write_eventfd(owed.fd, owed.count);
+    owed.count = 0;
+}
+
+static void owe_eventfd(int fd)
+{
+    if (owed.fd != fd) pay_eventfd();
+    owed.fd = fd;
+    owed.count++;
+}
+
+static void give_notice(const byre_notice_t *notice, int error, bool on_engine)
+{
     switch (notice->kind) {
     case BYRE_NOTICE_CALLBACK:
         byre__handler_enter();
@@ -255,8 +333,10 @@ static void give_notice(const byre_notice_t *notice, int error)
             byre__error("signal %d for a completed send could not be queued", notice->signal);
         break;
     case BYRE_NOTICE_EVENTFD:
-        if (write(notice->eventfd, &one, sizeof one) != (ssize_t)sizeof one)
-            byre__error("eventfd %d of a completed send cannot be written", notice->eventfd);
+        if (on_engine)
+            owe_eventfd(notice->eventfd);
+        else
+            write_eventfd(notice->eventfd, 1);
         break;
     case BYRE_NOTICE_NONE:
         break;
@@ -275,7 +355,7 @@ static void clean_up(byre_request_t request, int result)
     request->cow = NULL;
 }
 
-void byre__request_complete(byre_request_t request, int result)
+static void complete(byre_request_t request, int result, bool on_engine)
 {
     byre_notice_t notice = request->notice;
     bool handed_out = request->handed_out;
@@ -283,10 +363,10 @@ void byre__request_complete(byre_request_t request, int result)
     request->result = result;
     atomic_store_explicit(&request->complete, 1, memory_order_release);
     if (!handed_out) byre__request_put(request);
-    give_notice(&notice, result);
+    give_notice(&notice, result, on_engine);
 }
 
-void byre__send_adopt(byre_request_t request)
+static void adopt(byre_request_t request)
 {
     atomic_fetch_add(&adopted.count, 1);
     atomic_fetch_add(&byre__message_jobs, 1);
@@ -325,12 +405,14 @@ int byre__send_poll(void)
             pending++;
             continue;
         }
-        byre__request_complete(request, sent ? BYRE_OK : BYRE_EPEER);
+        if (sent) byre__wake_for_message(request->peer); /* part of it may have left only now */
+        complete(request, sent ? BYRE_OK : BYRE_EPEER, true);
         atomic_fetch_sub(&byre__engine_unannounced, 1);
         atomic_fetch_sub(&byre__message_jobs, 1);
         atomic_fetch_sub(&adopted.count, 1);
         count++;
     }
+    pay_eventfd();
     *tested_end = NULL;
     struct byre_request **end = &adopted.list;
     while (*end != NULL) end = &(*end)->next;

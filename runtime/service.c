@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The service thread's day:
+ * The service thread's day. It looks for work as long as there is some, and then sleeps on the bell:
  *
- *            events: look again (while a core is free)
- *           +-----+
- *           v     |
- *   +--> polling -+---- nothing, and the application was not active since the last look
- *   |       |                                         |
- *   |       | another thread drives, or drove lately  v
- *   |       v                                       deep: sleeps until something happens
- *   +--- napping (kick ends it)                       | (bell, socket, death, heartbeat due)
- *   ^                                                 |
- *   +-------------------------------------------------+
+ *   application                          looks into MPI    sleeps until
+ *   waits, drives, or calls Byre a lot   no                bell; a nap is over; naps grow
+ *   calls Byre now and then              once              bell; a nap is over
+ *   has not called since the last look   once              bell, socket; heartbeat due
  *
- * Napping keeps it out of the way of threads that move their messages themselves, be it through
- * Byre or through MPI: in a deep sleep every message that comes over a socket would wake it in vain.
- * A nap grows while the same wait goes on.
+ * Whoever waits for messages finds them alone, through Byre or through MPI: a second thread in MPI, or
+ * one that is woken for each message over a socket, only costs it time.
  */
 #include "service.h"
 
@@ -24,6 +17,7 @@
 #include "env.h"
 #include "log.h"
 #include "machine.h"
+#include "message.h"
 #include "node.h"
 #include "progress.h"
 #include "sleep.h"
@@ -42,7 +36,12 @@
 #include <unistd.h>
 
 enum {
-    LONGEST_NAP_NS = 10000000,
+    PAUSE_NS = 100000000,
+    LONGEST_NAP_NS =
+        2000000,          /* how late it is noticed that the application is not at it any more */
+    ATTENTIVE = 16,       /* growth of byre__engine_activity in a nap of one that is */
+    FIRST_NAP_NS = 50000, /* between looks after sends that no bell announces */
+    LINGER_NS = 1000000,  /* more of them may follow: each would wake us from a deep sleep */
     SPIN_NS = 10000,
     SLICE_NS = 100000,
     MOST_IN_VAIN = 3,
@@ -56,6 +55,9 @@ static struct {
     _Atomic int stop, paused;
     _Atomic uint32_t kicks; /* futex word of naps */
     _Atomic int napping;
+    bool attended;     /* the service thread's: the application moves its messages itself */
+    unsigned turns;    /* of the engine, at our last look */
+    uint64_t eager_ns; /* the service thread's: next nap while something is under way */
     _Atomic pid_t tid;
     _Atomic(const char *) scheduling;
     byre__cpuset_t cpus; /* empty: wherever the rank may run */
@@ -169,40 +171,78 @@ static void nap(uint64_t ns)
     atomic_store(&service.napping, 0);
 }
 
-/* Sleep until something happens. progress.c, invariants 4 and 5. True when it was a socket, and what
- * came over it was not for the engine. */
-static bool sleep_deep(void)
+static uint64_t shorter(uint64_t a, uint64_t b)
 {
-    atomic_store(&byre__service_deep, 1);
-    atomic_store(&byre__nodes.mine->service, byre__wake_wishes());
-    bool idle = byre__drive_try();
-    if (idle) {
-        byre__sleep_watch();
-        idle = byre__engine_look() == 0;
-        byre__drive_end();
-    }
-    unsigned woken = 0;
-    if (idle && !atomic_load(&service.stop) && !atomic_load(&service.paused))
-        woken = byre__sleep(byre__sleep_limit_ns());
-    atomic_store(&byre__nodes.mine->service, 0);
-    atomic_store(&byre__service_deep, 0);
-    if (!byre__drive_try()) return woken & BYRE__WOKEN_SOCKET;
-    bool died = woken & BYRE__WOKEN_DEATH;
-    int happened = byre__engine_look();
-    happened += byre__detector_tick(died ? BYRE__TICK_NOW : byre__now_ns());
-    byre__drive_end();
-    return happened == 0 && (woken & BYRE__WOKEN_SOCKET);
+    return a < b ? a : b;
 }
 
-/* Poll until nothing comes for a while. False when somebody else drives. */
-static bool poll_while_busy(void)
+/* One look, by the driver. Work that no bell announces (sends that MPI has to move on) is looked after
+ * by naps, short ones at first. */
+static int look(void)
+{
+    bool driven = byre__engine_turns != service.turns; /* by others, who look after it too */
+    int happened = byre__engine_look();
+    bool needed = happened > 0 && !driven;
+    service.turns = byre__engine_turns;
+    service.eager_ns = needed ? FIRST_NAP_NS : shorter(2 * service.eager_ns, LONGEST_NAP_NS);
+    byre__count(service_polls);
+    return happened;
+}
+
+/* Sends that the engine has to complete. */
+static bool has_jobs(void)
+{
+    return byre__message_work() && atomic_load(&byre__engine_unannounced) > 0;
+}
+
+/* Something woke us, or a heartbeat is due. Returns how much happened, -1: somebody else drives. */
+static int look_after(unsigned woken)
+{
+    uint64_t now = woken & BYRE__WOKEN_DEATH ? BYRE__TICK_NOW : byre__now_ns();
+    if (woken == 0 && byre__detector_due_ns(now) > 0) return 0;
+    if (!byre__drive_try()) return -1;
+    int happened = look();
+    happened += byre__detector_tick(now);
+    byre__drive_end();
+    return happened;
+}
+
+/* Sleep on the bell, with `sockets` on these too, else at most nap_ns. progress.c, invariants 4 and 5.
+ * True when it was a socket, and what came over it was not for the engine. */
+static bool sleep_deep(bool sockets, uint64_t nap_ns)
+{
+    unsigned woken = 0;
+    atomic_store(&byre__service_deep, 1);
+    uint32_t wishes = byre__wake_wishes();
+    atomic_store(&byre__nodes.mine->service, wishes);
+    if (wishes & BYRE__WAKE_MSG) byre__wake_barrier();
+    bool free = byre__drive_try(), idle = false;
+    if (free) {
+        if (sockets)
+            byre__sleep_watch();
+        else
+            byre__sleep_unwatch();
+        idle = (sockets ? byre__engine_look() : byre__engine_poll()) == 0;
+        byre__drive_end();
+    }
+    if (idle && !atomic_load(&service.stop) && !atomic_load(&service.paused)) {
+        uint64_t limit = byre__sleep_limit_ns();
+        if (!has_jobs()) woken = byre__sleep(sockets ? limit : shorter(limit, nap_ns));
+    }
+    atomic_store(&byre__nodes.mine->service, 0);
+    atomic_store(&byre__service_deep, 0);
+    if (!free) nap(nap_ns);
+    return look_after(woken) == 0 && (woken & BYRE__WOKEN_SOCKET);
+}
+
+/* Look until nothing comes for a while. False when somebody else drives. */
+static bool look_while_busy(void)
 {
     uint64_t quiet_since = 0;
     for (;;) {
         if (!byre__drive_try()) return false;
-        int happened = byre__engine_look();
+        int happened = look();
         byre__drive_end();
-        byre__count(service_polls);
         if (happened > 0) {
             quiet_since = 0;
             continue;
@@ -212,13 +252,6 @@ static bool poll_while_busy(void)
         if (quiet_since == 0) quiet_since = now;
         if (now - quiet_since > SPIN_NS) return true;
     }
-}
-
-static void keep_off_sockets(void)
-{
-    if (!byre__drive_try()) return;
-    byre__sleep_unwatch();
-    byre__drive_end();
 }
 
 /* Sockets that wake us in vain, because somebody else receives what comes over them, are not slept
@@ -248,26 +281,34 @@ static void *day(void *arg)
     choose_scheduling();
     choose_processor();
     uint32_t seen = 0;
+    uint64_t linger_until = 0;
     struct distrust distrust = { 0 };
     uint64_t nap_ns = byre__nap_ns;
+    service.eager_ns = FIRST_NAP_NS;
     while (!atomic_load(&service.stop)) {
         if (atomic_load(&service.paused)) {
-            nap(LONGEST_NAP_NS * 10);
+            nap(PAUSE_NS);
             continue;
         }
-        bool mine = poll_while_busy();
-        uint32_t active = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
-        if (mine && active == seen && byre__now_ns() >= distrust.until_ns) {
-            trust_sockets(&distrust, sleep_deep());
-            nap_ns = byre__nap_ns;
+        uint32_t activity = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
+        bool active = activity != seen;
+        service.attended =
+            active && ((activity & 1) || (activity - seen > ATTENTIVE && !has_jobs()));
+        seen = activity;
+        if (service.attended || !look_while_busy()) {
+            (void)sleep_deep(false, nap_ns);
+            nap_ns = 2 * nap_ns < LONGEST_NAP_NS ? 2 * nap_ns : LONGEST_NAP_NS;
             continue;
         }
-        /* The same wait goes on: it needs no help for longer and longer. */
-        nap_ns = mine || active != seen ? byre__nap_ns : nap_ns * 2;
-        if (nap_ns > LONGEST_NAP_NS) nap_ns = LONGEST_NAP_NS;
-        seen = active;
-        keep_off_sockets();
-        nap(nap_ns);
+        nap_ns = byre__nap_ns;
+        uint64_t now = byre__now_ns();
+        if (has_jobs()) linger_until = now + LINGER_NS;
+        if (now < linger_until)
+            nap(service.eager_ns);
+        else if (active || now < distrust.until_ns)
+            (void)sleep_deep(false, nap_ns);
+        else
+            trust_sockets(&distrust, sleep_deep(true, nap_ns));
     }
     return NULL;
 }

@@ -28,9 +28,10 @@ static struct {
     int first_free; /* lowest unused descriptor at the last scan */
     int *list;      /* sockets found by it */
     int count, room;
-    bool watching; /* they are in the epoll instance */
-    int at_start;  /* of them before Byre sent anything: launcher's, perhaps */
+    int at_start; /* of them before Byre sent anything: launcher's, perhaps */
 } sleeper = { .epoll = -1 };
+
+bool byre__sleep_watching; /* they are in the epoll instance */
 
 static int watch(int fd, uint32_t events, uint64_t data)
 {
@@ -77,18 +78,17 @@ void byre__sleep_watch(void)
     /* New sockets take the lowest free numbers: if that has not moved, there is none. */
     int probe = fcntl(sleeper.epoll, F_DUPFD_CLOEXEC, 0);
     if (probe >= 0) close(probe);
-    if (probe == sleeper.first_free && sleeper.watching) return;
+    if (probe == sleeper.first_free && byre__sleep_watching) return;
     if (probe != sleeper.first_free) scan();
     sleeper.first_free = probe;
-    sleeper.watching = true;
+    byre__sleep_watching = true;
     for (int i = 0; i < sleeper.count; i++) /* those that are in it already stay (EEXIST) */
         (void)watch(sleeper.list[i], EPOLLIN | EPOLLET, BYRE__WOKEN_SOCKET);
 }
 
-void byre__sleep_unwatch(void)
+void byre__sleep_unwatch_all(void)
 {
-    if (!sleeper.watching) return;
-    sleeper.watching = false;
+    byre__sleep_watching = false;
     for (int i = 0; i < sleeper.count; i++)
         (void)epoll_ctl(sleeper.epoll, EPOLL_CTL_DEL, sleeper.list[i], NULL);
 }
@@ -116,7 +116,7 @@ void byre__sleep_fini(void)
     free(sleeper.list);
     sleeper.list = NULL;
     sleeper.count = sleeper.room = 0;
-    sleeper.watching = false;
+    byre__sleep_watching = false;
 }
 
 unsigned byre__sleep(uint64_t ns)

@@ -26,7 +26,12 @@ bool byre__sleep_covers_network(void);
 /* Let MPI's sockets wake a sleeper, those opened since the last time too; or no longer. Driver
  * only, who is the only one that may be asleep. */
 void byre__sleep_watch(void);
-void byre__sleep_unwatch(void);
+void byre__sleep_unwatch_all(void);
+extern bool byre__sleep_watching;
+static inline void byre__sleep_unwatch(void)
+{
+    if (__builtin_expect(byre__sleep_watching, 0)) byre__sleep_unwatch_all();
+}
 
 /* A local process whose death has been dealt with is not watched any longer. */
 void byre__sleep_forget_process(int pidfd);

@@ -121,7 +121,7 @@ static void removal(void)
     EXPECT(BYRE_OK, byre_barrier());
 
     /* The other way round: a queued receive keeps the handler out. */
-    static char large[4096];
+    static char large[8192];
     EXPECT(BYRE_OK, byre_irecv(PORT, BYRE_ANY, large, sizeof large, &req));
     EXPECT(BYRE_EBUSY, byre_port_popup(PORT, hold, NULL));
     EXPECT(BYRE_OK, byre_cancel(&req));
