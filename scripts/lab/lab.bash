@@ -21,6 +21,13 @@ need_namespaces() {
         die "this system refuses namespaces ($said); in a container, start that with --privileged"
 }
 
+# check: can there be a lab here?
+lab_check() {
+    need_programs
+    need_namespaces
+    [ -w "$(dirname "$labs")" ] || die "cannot write to $(dirname "$labs")"
+}
+
 # ---- files ---------------------------------------------------------------------------------------
 
 write_files() {
@@ -71,13 +78,16 @@ END
     # What the host's own file says stays, except what the lab must say: a parameter twice is an error.
     {
         [ ! -e $openmpi ] || grep -v '^ *#' $openmpi | grep . |
-            grep -vE '^ *(orte_default_hostfile|plm_rsh_agent|plm_rsh_no_tree_spawn|oob_tcp_if_include|oob_tcp_if_exclude|btl_tcp_if_include|btl_tcp_if_exclude|mpi_yield_when_idle|hwloc_base_binding_policy) *='
+            grep -vE '^ *(orte_default_hostfile|plm_rsh_agent|plm_rsh_no_tree_spawn|oob_tcp_if_include|oob_tcp_if_exclude|btl_tcp_if_include|btl_tcp_if_exclude|oob_tcp_keepalive_time|oob_tcp_keepalive_intvl|oob_tcp_keepalive_probes|mpi_yield_when_idle|hwloc_base_binding_policy) *='
         cat <<END
 orte_default_hostfile = $dir/hostfile
 plm_rsh_agent = ssh -F $dir/ssh_config
 plm_rsh_no_tree_spawn = 1
 oob_tcp_if_include = 10.77.0.0/24
 btl_tcp_if_include = 10.77.0.0/24
+oob_tcp_keepalive_time = 10
+oob_tcp_keepalive_intvl = 2
+oob_tcp_keepalive_probes = 5
 mpi_yield_when_idle = 1
 hwloc_base_binding_policy = none
 END
