@@ -129,5 +129,6 @@ take_lock() {
 
 drop_lock_file() {
     rm -f "$dir.lock"
-    rmdir "$labs" 2>/dev/null
+    rmdir "$labs" 2>/dev/null # unless there are others
+    return 0
 }

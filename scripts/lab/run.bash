@@ -76,20 +76,21 @@ job_processes() {
     done
 }
 
-# end_processes LISTER: ends what it lists.
+# end_processes LISTER: asks what it lists to end, and a second later does not ask.
 end_processes() {
-    local pids round
-    for round in 1 2; do
-        pids=$("$1")
-        [ -n "$pids" ] || return 0
-        # shellcheck disable=SC2086 # its words
-        case $round in
-        1)
-            kill -TERM $pids 2>/dev/null
-            until_true 1 nothing_of "$1" ;;
-        2) kill -KILL $pids 2>/dev/null ;;
-        esac
-    done
+    local pids
+    pids=$("$1")
+    # shellcheck disable=SC2086 # its words
+    [ -z "$pids" ] || kill -TERM $pids 2>/dev/null
+    until_true 1 nothing_of "$1" || kill_processes "$1"
+}
+
+# mpirun gets no chance to end in an orderly way, which it fails to do when a node is gone.
+kill_processes() {
+    local pids
+    pids=$("$1")
+    # shellcheck disable=SC2086 # its words
+    [ -z "$pids" ] || kill -KILL $pids 2>/dev/null
 }
 
 nothing_of() {
@@ -143,11 +144,11 @@ watch_run() {
         who=$(unsound_node) || { alone=0 && continue; }
         [ -n "$seen" ] || nothing_of run_ranks || seen=1
         if mpirun_alone; then alone=$((alone + 1)); else alone=0; fi
-        # A second, or ten for a job that has not been seen yet.
-        if [ $alone -ge 20 ] || { [ -n "$seen" ] && [ $alone -ge 2 ]; }; then
+        # Three seconds, in which it may end by itself; or ten for a job that has not been seen yet.
+        if [ $alone -ge 20 ] || { [ -n "$seen" ] && [ $alone -ge 6 ]; }; then
             : >"$dir/ending-$BYRE_LAB_RUN"
             note "$who failed, and mpirun did not end with its ranks: ended it"
-            end_processes job_processes
+            kill_processes job_processes
             exit $RUN_ENDED
         fi
     done
@@ -208,6 +209,6 @@ lab_run() {
     case $result in $RUN_ENDED | $RUN_TIMEOUT) status=$result ;; esac
     rm -f "$dir/ending-$BYRE_LAB_RUN"
     # Without mpirun its daemons and ranks on other nodes are lost.
-    nothing_of job_processes || end_processes job_processes
+    kill_processes job_processes
     exit $status
 }

@@ -61,6 +61,7 @@ asks() {
 
 # suite PER_NODE TEST...: programs of tests/mpi, with PER_NODE ranks on each node; a line each. A program
 # that says `lab: no REASON' is left out; one that asks for certain numbers of ranks gets the largest.
+# All nodes together have the processors of one machine, so nobody is to be taken for dead too soon.
 suite() {
     local per=$1 test name options np start failed=0 where
     shift
@@ -78,6 +79,7 @@ suite() {
         : "${np:=$((per * LAB_NODES))}"
         start=$EPOCHREALTIME
         if BYRE_TEST_LIMIT=$LAB_LIMIT lab_mpirun ${options[@]+"${options[@]}"} -x BYRE_TEST_LIMIT \
+            -x "BYRE_PEER_TIMEOUT_MS=${LAB_PEER_TIMEOUT_MS:-20000}" \
             -n "$np" --map-by "ppr:$per:node" --oversubscribe "$BYRE_OBJ/tests/mpi/$name" >"$WORK/log" 2>&1; then
             LC_ALL=C awk -v n="$name" -v np="$np" -v a="$start" -v b="$EPOCHREALTIME" \
                 'BEGIN { printf "ok: %-24s np=%d %5.1f s\n", n, np, b - a }'
@@ -92,6 +94,8 @@ suite() {
 LAB_NODES=4
 LAB_LIMIT=50
 
+# mpi_tests [NAME...]: their sources; all of them if none is named.
 mpi_tests() {
-    (cd "$BYRE_SRCDIR" && echo tests/mpi/*.c)
+    [ $# -gt 0 ] || set -- '*'
+    (cd "$BYRE_SRCDIR/tests/mpi" && for name in "$@"; do printf 'tests/mpi/%s\n' $name.c; done)
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Every program of tests/mpi on four nodes, one rank on each.
-# time-limit: 240
+# time-limit: 300
 . "$(dirname "$0")/lab.bash"
+
+LAB_LIMIT=100
 lab up 4 || fail "up"
-read -r -a tests <<<"$(mpi_tests)"
+mapfile -t tests < <(mpi_tests)
 suite 1 "${tests[@]}"
