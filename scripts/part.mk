@@ -5,10 +5,10 @@ COMPLETIONS := $(call sources,scripts/completion/*)
 
 # byre-lab reads in scripts/lab/*.bash and runs these small programs, which stand beside byre in lab/.
 # They run in every node of a lab: no MPI, and the library only where it is used.
-LAB_SHELL    := $(call sources,scripts/lab/*.bash)
+HELPER_FILES += $(call sources,scripts/lab/*.bash)
 LAB_SRCS     := $(call sources,scripts/lab/*.c)
 LAB_PROGRAMS := $(LAB_SRCS:scripts/lab/%.c=$(BIN)/lab/%)
-PROGRAMS     += $(LAB_PROGRAMS)
+HELPERS      += $(LAB_PROGRAMS)
 PROG_SRCS    += $(LAB_SRCS)
 
 $(BIN)/lab/plan: LAB_LIBS = $(STATIC)

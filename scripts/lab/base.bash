@@ -1,12 +1,14 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the globals of byre-lab: see base.bash
 # SPDX-License-Identifier: BSD-3-Clause
 # base.bash: messages, numbers, where things are, processes, the lock of a lab.
 #
 # Globals of the whole command:
 #   here      the directory of byre-lab
-#   name      the lab's
+#   name      the lab's; command: the word after it
 #   labs dir  the directory of all labs, and of this one
 #   helpers   the directory of the C programs
+#   lock      the file of the lock, once it is taken
+#   topology nodes vertices links[] next[]    see plan.bash
 
 die() {
     printf 'byre lab: %s\n' "$*" >&2
@@ -113,8 +115,8 @@ machinery() {
 # One command at a time changes a lab. The file goes when the lab goes, so whoever gets the lock looks
 # whether it is still the lock of this name.
 take_lock() {
-    local try
-    for try in 1 2 3 4 5; do
+    local _
+    for _ in 1 2 3 4 5; do
         mkdir -p "$labs" 2>/dev/null || die "cannot make $labs"
         # In a subshell, because bash ends when a redirection of exec fails.
         (: >>"$dir.lock") 2>/dev/null || continue

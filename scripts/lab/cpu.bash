@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the globals of byre-lab: see base.bash
 # SPDX-License-Identifier: BSD-3-Clause
 # cpu.bash: pause, resume, and a share of the processor.
 #
@@ -76,10 +76,10 @@ set_frozen() {
 }
 
 freeze() {
-    local round pids
+    local _ pids
     set_frozen "$1" 1 && return
-    # A process may start another one before its own signal comes: twice, until nothing is new.
-    for round in 1 2 3; do
+    # Again, because a process may start another one before its own signal comes.
+    for _ in 1 2 3; do
         pids=$(processes_of "$1")
         # shellcheck disable=SC2086 # its words
         [ -z "$pids" ] || kill -STOP $pids 2>/dev/null
@@ -173,8 +173,9 @@ lab_cpu() {
     local k percent=${2:-}
     [ $# = 2 ] || misuse "cpu wants a node, and a percentage of one processor or \`max'"
     if [ "$percent" != max ]; then
-        percent=$(scaled "$percent" =1 %=1) && [ "$percent" -ge 1 ] && [ "$percent" -le 100000 ] ||
+        if ! percent=$(scaled "$percent" =1 %=1) || [ "$percent" -lt 1 ] || [ "$percent" -gt 100000 ]; then
             misuse "\`$2' is no percentage of one processor: try 50%, or max"
+        fi
     fi
     take_lock
     need_lab

@@ -20,7 +20,8 @@
 enum { PERIOD_S = 5, RESTART_S = 1 }; /* five seconds: as the kernel does it */
 
 typedef struct {
-    int running, all, last; /* threads that run or wait for a disk, all threads, the newest process */
+    int running, all,
+        last; /* threads that run or wait for a disk, all threads, the newest process */
 } census_t;
 
 static double now_s(void)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the globals of byre-lab: see base.bash
 # SPDX-License-Identifier: BSD-3-Clause
 # lab.bash: up and down.
 #
@@ -215,6 +215,7 @@ sweep() {
 
 lab_down() {
     local all=()
+    [ $# -le 1 ] || misuse "down wants nothing, or --all"
     case ${1:-} in
     '') ;;
     --all)
@@ -222,11 +223,15 @@ lab_down() {
         [ ${#all[@]} -gt 0 ] || note "there is no lab"
         for name in ${all[@]+"${all[@]}"}; do
             dir=$labs/$name
-            (lab_down)
+            (down_one)
         done
         return ;;
     *) misuse "down wants nothing, or --all" ;;
     esac
+    down_one
+}
+
+down_one() {
     if [ ! -e "$dir" ]; then
         note "there is no lab \`$name'; nothing to do"
         return

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the globals of byre-lab: see base.bash
 # SPDX-License-Identifier: BSD-3-Clause
 # link.bash: slow, lossy, narrow and cut links, while jobs run.
 #
@@ -198,8 +198,10 @@ lab_link() {
             case $key in
             delay | jitter) number=$(scaled "$2" us=1 ms=1000 s=1000000 =1000000) ||
                 misuse "\`$2' is no time: try 200us, or 1ms" ;;
-            loss) number=$(scaled "$2" %=10000 =10000) && [ "$number" -le 1000000 ] ||
-                misuse "\`$2' is no loss: try 1%" ;;
+            loss)
+                if ! number=$(scaled "$2" %=10000 =10000) || [ "$number" -gt 1000000 ]; then
+                    misuse "\`$2' is no loss: try 1%"
+                fi ;;
             rate) number=$(scaled "$2" kbit=1 mbit=1000 gbit=1000000 bit=0.001) ||
                 misuse "\`$2' is no rate: try 100mbit" ;;
             esac
@@ -225,8 +227,9 @@ lab_link() {
 
 # set_shape LINK: the options of lab_link, which are its locals here; what was not given stays.
 set_shape() {
-    local old_delay old_jitter old_loss old_rate
-    read -r old_delay old_jitter old_loss old_rate <<<"$([ -n "$clear" ] && echo "$PLAIN" || shape_of "$1")"
+    local old=$PLAIN old_delay old_jitter old_loss old_rate
+    [ -n "$clear" ] || old=$(shape_of "$1")
+    read -r old_delay old_jitter old_loss old_rate <<<"$old"
     mkdir -p "$dir/w/$1"
     echo "${delay:-$old_delay} ${jitter:-$old_jitter} ${loss:-$old_loss} ${rate:-$old_rate}" >"$dir/w/$1/shape"
     apply_shape "$1"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the globals of byre-lab: see base.bash
 # SPDX-License-Identifier: BSD-3-Clause
 # plan.bash: what is joined with what, and what everything is called.
 #
@@ -25,9 +25,9 @@ load_plan() {
     [ "$nodes" -gt 0 ]
 }
 
-# make_plan N TOPOLOGY [FILE]: either may be empty.
+# make_plan N TOPOLOGY: prints the plan; either may be empty.
 make_plan() {
-    local spec=$2 count=$1 said word
+    local spec=$2 count=$1 said
     spec=${spec:-full}
     # A hypercube's number is its dimension here, unless it is the number of nodes that was asked for.
     if [[ $spec =~ ^hypercube:([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" != "$count" ]; then
@@ -37,7 +37,7 @@ make_plan() {
     fi
     case $spec in *:*) ;; *) spec=$spec:${count:-4} ;; esac
     said=$("$helpers/plan" "$spec" 2>&1) || misuse "$said"
-    read -r word topology nodes word <<<"$said"
+    read -r _ topology nodes _ <<<"$said"
     if [ -n "$count" ] && [ "$nodes" != "$count" ]; then
         misuse "$topology has $nodes nodes, not $count: leave the number out, or change the topology"
     fi

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the globals of byre-lab: see base.bash
 # SPDX-License-Identifier: BSD-3-Clause
 # run.bash: commands on nodes, and an mpirun that does not end by itself.
 #
@@ -206,7 +206,7 @@ lab_run() {
     [ -e "$dir/ending-$BYRE_LAB_RUN" ] || kill $watcher 2>/dev/null
     wait $watcher 2>/dev/null
     result=$?
-    case $result in $RUN_ENDED | $RUN_TIMEOUT) status=$result ;; esac
+    case $result in "$RUN_ENDED" | "$RUN_TIMEOUT") status=$result ;; esac
     rm -f "$dir/ending-$BYRE_LAB_RUN"
     # Without mpirun its daemons and ranks on other nodes are lost.
     kill_processes job_processes

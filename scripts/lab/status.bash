@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the globals of byre-lab: see base.bash
 # SPDX-License-Identifier: BSD-3-Clause
 # status.bash: what there is.
 

@@ -372,8 +372,8 @@ static void show(const wire_t *wire, char *answer, size_t room)
     const direction_t *a = &wire->end[0].out, *b = &wire->end[1].out;
 
     snprintf(answer, room, "ok %llu %llu %llu %d", (unsigned long long)(a->carried + b->carried),
-             (unsigned long long)(a->lost + b->lost),
-             (unsigned long long)(a->dropped + b->dropped), a->waiting + b->waiting);
+             (unsigned long long)(a->lost + b->lost), (unsigned long long)(a->dropped + b->dropped),
+             a->waiting + b->waiting);
 }
 
 static void obey(const char *command, char *answer, size_t room)
@@ -415,8 +415,8 @@ static void answer_command(void)
     char command[COMMAND], answer[COMMAND];
     struct sockaddr_un from;
     socklen_t length = sizeof from;
-    ssize_t bytes = recvfrom(lab.socket, command, sizeof command - 1, 0, (struct sockaddr *)&from,
-                             &length);
+    ssize_t bytes =
+        recvfrom(lab.socket, command, sizeof command - 1, 0, (struct sockaddr *)&from, &length);
 
     if (bytes < 0) {
         return;
@@ -520,7 +520,8 @@ static int tell(const char *path, char **words)
         bind(file, (struct sockaddr *)&here, sizeof here.sun_family) ||
         setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) ||
         connect(file, (struct sockaddr *)&address, sizeof address) ||
-        send(file, text, strlen(text), 0) < 0 || (bytes = recv(file, text, sizeof text - 1, 0)) < 0) {
+        send(file, text, strlen(text), 0) < 0 ||
+        (bytes = recv(file, text, sizeof text - 1, 0)) < 0) {
         return complain(path);
     }
     text[bytes] = '\0';

@@ -22,6 +22,7 @@ END
 
 # forwarded NODE: packets that it has passed on.
 forwarded() {
+    # shellcheck disable=SC2016 # for awk
     on "$1" awk '/^Ip:/ && $7 ~ /^[0-9]/ { print $7 }' /proc/net/snmp
 }
 
@@ -39,14 +40,14 @@ check_hops() {
             h=$(hops "$topology" "$from" "$to")
             pairs+=("n$to" "$h")
             count=$((count + 1))
-            [ "$h" -le $longest ] || longest=$h
+            [ "$h" -le "$longest" ] || longest=$h
         done
         said=$(on "n$from" bash "$OUT/measure" "${pairs[@]}")
         [ -z "$said" ] || fail "$topology, from n$from: $said"
     done
     expect "$topology: its diameter" \
-        "$(run_byre topology "$topology" --json | sed 's/.*"diameter": \([0-9]*\).*/\1/')" $longest
-    printf 'ok: %s, %d routes, up to %d hops\n' "$topology" $count $longest
+        "$(run_byre topology "$topology" --json | sed 's/.*"diameter": \([0-9]*\).*/\1/')" "$longest"
+    printf 'ok: %s, %d routes, up to %d hops\n' "$topology" $count "$longest"
 }
 
 check_hops "5 --topology ring" ring:5 5 1 3

@@ -97,5 +97,10 @@ LAB_LIMIT=50
 # mpi_tests [NAME...]: their sources; all of them if none is named.
 mpi_tests() {
     [ $# -gt 0 ] || set -- '*'
-    (cd "$BYRE_SRCDIR/tests/mpi" && for name in "$@"; do printf 'tests/mpi/%s\n' $name.c; done)
+    local name source
+    for name in "$@"; do
+        for source in "$BYRE_SRCDIR/tests/mpi"/$name.c; do
+            echo "tests/mpi/${source##*/}"
+        done
+    done
 }

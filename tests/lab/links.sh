@@ -96,6 +96,7 @@ said=$(lab boot n2 2>&1) && fail "booted twice"
 expect "boot twice" "byre lab: n2 is running" "$said"
 
 if lab cpu n2 20% 2>"$WORK/err"; then
+    # shellcheck disable=SC2016 # for the shell there
     spin='i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; cat /proc/$$/stat'
     start=$(now_s)
     ticks=$(on n2 sh -c "$spin" | awk '{ print $14 + $15 }')

@@ -8,6 +8,11 @@ other() {
     "$BYRE_BIN/byre" lab --name "$lab_name-b" "$@"
 }
 
+# words: lines as one.
+words() {
+    paste -s -d ' '
+}
+
 # snapshot: of this machine, as far as a lab could change it.
 snapshot() {
     ip -o link | sed 's/ qlen .*//'
@@ -60,7 +65,7 @@ for k in 1 2 3 4; do
     on "n$k" ip -o -4 addr show dev node | grep -q "10.77.0.$k/24" || fail "address of n$k"
 done
 for k in 1 2 3 4; do
-    expect "its own /tmp, /dev/shm" "$k $k" "$(echo $(on "n$k" cat /tmp/mine /dev/shm/mine))"
+    expect "its own /tmp, /dev/shm" "$k $k" "$(on "n$k" cat /tmp/mine /dev/shm/mine | words)"
 done
 expect "init is process 1" 1 "$(on n2 pgrep -o -x init)"
 expect "its own processes" "" "$(on n2 pgrep -x mpirun)"
@@ -72,9 +77,9 @@ said=$(on n1 "$BYRE_BIN/byre" lab --name "$lab_name" down 2>&1) && fail "down fr
 
 # ---- jobs ----------------------------------------------------------------------------------------
 
-expect "run mpirun -N 1" "n1 n2 n3 n4" "$(echo $(lab_mpirun -N 1 hostname | sort))"
+expect "run mpirun -N 1" "n1 n2 n3 n4" "$(lab_mpirun -N 1 hostname | sort | words)"
 cp "/run/byre-lab/$lab_name/hostfile" "$OUT/hosts"
-expect "mpirun --hostfile" "n1 n2 n3 n4" "$(echo $(lab_mpirun --hostfile "$OUT/hosts" -N 1 hostname | sort))"
+expect "mpirun --hostfile" "n1 n2 n3 n4" "$(lab_mpirun --hostfile "$OUT/hosts" -N 1 hostname | sort | words)"
 lab_mpirun -n 8 --map-by ppr:2:node "$BYRE_OBJ/tests/mpi/nodes" >"$WORK/log" 2>&1 || {
     cat "$WORK/log"
     fail "the node map is not what MPI says"
