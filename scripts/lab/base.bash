@@ -29,7 +29,7 @@ note() {
 # byre itself is one or two directories up from here, in bin/: in the source tree, or installed.
 find_places() {
     local place
-    labs=${BYRE_LAB_RUN:-/run/byre-lab}
+    labs=${BYRE_LAB_USER_HOME:-/run/byre-lab}
     dir=$labs/$name
     helpers=
     for place in "${BYRE_BIN:+$BYRE_BIN/lab}" "$here/lab" "$here/../bin/lab"; do
@@ -132,5 +132,5 @@ take_lock() {
 drop_lock_file() {
     rm -f "$dir.lock"
     rmdir "$labs" 2>/dev/null # unless there are others
-    return 0
+    leave_user_namespace
 }

@@ -67,6 +67,12 @@ over "$dir/ssh_config" /etc/ssh/ssh_config
 over "$mine/loadavg" /proc/loadavg
 # sshd starts commands by a shell that reads it: slow, and full of surprises.
 over /dev/null "$HOME/.bashrc"
+# To sshd, an account whose password was locked is closed, whatever key comes.
+over "$dir/shadow" /etc/shadow
+# An ordinary user is root in here, but not at home in /root.
+if [ "$HOME" != /root ] && [ -d /root ]; then
+    mount -n --rbind "$HOME" /root 2>/dev/null || mount -n -t tmpfs -o mode=700 "$name" /root
+fi
 
 sshd=$(command -v sshd || echo /usr/sbin/sshd)
 : >"$mine/ready"

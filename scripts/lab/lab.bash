@@ -40,6 +40,7 @@ write_files() {
             echo "$(address_of "$k") $(name_of "$k")"
         done
     } >"$dir/hosts"
+    (umask 077 && echo 'root:*:20000:0:99999:7:::' >"$dir/shadow")
     for ((k = 1; k <= nodes; k++)); do
         echo "n$k slots=$slots"
     done >"$dir/hostfile"

@@ -70,6 +70,7 @@ wire_answers() {
 start_emulator() {
     recall "$dir/wire.pid" >/dev/null && return
     [ -c /dev/net/tun ] || die "the kernel has neither netem nor /dev/net/tun; load one: modprobe sch_netem, or modprobe tun"
+    (: <>/dev/net/tun) 2>/dev/null || die "/dev/net/tun may not be opened, and links get a shape by it: be root, or ask root for chmod 666 /dev/net/tun"
     BYRE_LAB_INIT=$dir setsid "$helpers/wire" serve "$dir/wire.socket" \
         </dev/null >/dev/null 2>"$dir/wire.log" {lock}>&- &
     remember $! "$dir/wire.pid"

@@ -467,6 +467,10 @@ static int serve(const char *path)
     if (getrandom(&lab.random, sizeof lab.random, 0) != sizeof lab.random || lab.random == 0) {
         lab.random = 88172645463325252u;
     }
+    /* A network of its own to come back to: into the machine's an ordinary user could not. */
+    if (unshare(CLONE_NEWNET)) {
+        return complain("no new network namespace");
+    }
     lab.home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     lab.epoll = epoll_create1(EPOLL_CLOEXEC);
     lab.socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -509,20 +513,26 @@ static void join(char **words, char *text, size_t room)
 static int tell(const char *path, char **words)
 {
     char text[COMMAND];
-    struct timeval patience = { 5, 0 };
-    struct sockaddr_un address, here = { .sun_family = AF_UNIX };
+    char answer_path[sizeof((struct sockaddr_un *)0)->sun_path];
+    struct timeval patience = { 2, 0 };
+    struct sockaddr_un address, here;
     int file = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ssize_t bytes;
+    ssize_t bytes = -1;
 
     join(words, text, sizeof text);
-    /* A name without a name: the kernel invents an address to which the answer can be sent. */
-    if (file < 0 || !fill_address(&address, path) ||
-        bind(file, (struct sockaddr *)&here, sizeof here.sun_family) ||
+    /* The answer comes by a file as well: addresses without one end at the network namespace. */
+    snprintf(answer_path, sizeof answer_path, "%s.%ld", path, (long)getpid());
+    if (file < 0 || !fill_address(&address, path) || !fill_address(&here, answer_path) ||
+        bind(file, (struct sockaddr *)&here, sizeof here) ||
         setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) ||
         connect(file, (struct sockaddr *)&address, sizeof address) ||
         send(file, text, strlen(text), 0) < 0 ||
         (bytes = recv(file, text, sizeof text - 1, 0)) < 0) {
-        return complain(path);
+        complain(path);
+    }
+    unlink(answer_path);
+    if (bytes < 0) {
+        return 1;
     }
     text[bytes] = '\0';
     if (strncmp(text, "ok", 2) != 0) {
