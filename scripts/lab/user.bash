@@ -37,7 +37,7 @@ maps_are_set() {
     [ "$(wc -l <"/proc/$1/uid_map")" -ge 2 ] && [ "$(cat "/proc/$1/comm")" = sleep ]
 }
 
-# leave_user_namespace: the last lab is gone.
+# leave_user_namespace: if there is no lab, or no longer.
 leave_user_namespace() {
     local holder
     [ -n "${BYRE_LAB_USER_HOME:-}" ] && [ ! -e "$labs" ] || return 0

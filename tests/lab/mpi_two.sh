@@ -7,5 +7,5 @@
 
 lab up 4 || fail "up"
 mapfile -t tests < <(mpi_tests nodes send_recv send_sync irecv_order wait_any_all poll_get am_send am_flow \
-    barrier isend_notices mailbox_basic mailbox_rights beside_mpi start_finish)
+    barrier isend_notices mailbox_basic beside_mpi start_finish)
 suite 2 "${tests[@]}"

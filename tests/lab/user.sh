@@ -8,6 +8,9 @@ command -v newuidmap >/dev/null || skip "newuidmap is missing (Debian: apt-get i
 command -v setpriv >/dev/null || skip "setpriv is missing"
 
 user=54321
+# Where the user may look, too.
+rm -rf "$WORK"
+WORK=$(mktemp -d /tmp/byre-work.XXXXXX) || exit 1
 chmod 755 "$WORK"
 mkdir "$WORK/home"
 chown $user:$user "$WORK/home"
@@ -39,7 +42,9 @@ user_gone() {
 }
 trap user_gone EXIT
 
-[ -e /etc/subuid ] && [ -e /etc/subgid ] || skip "there is no /etc/subuid"
+if [ ! -e /etc/subuid ] || [ ! -e /etc/subgid ]; then
+    skip "there is no /etc/subuid"
+fi
 as_user "$WORK/subid" test -x "$BYRE_BIN/byre" || skip "ordinary users cannot run $BYRE_BIN/byre"
 
 said=$(as_user "$WORK/nothing" "$BYRE_BIN/byre" lab up 2 2>&1) && fail "a lab for a user without numbers"
@@ -60,9 +65,11 @@ lab_of_user run --timeout 30 mpirun -N 1 "$BYRE_OBJ/tests/mpi/send_recv" >"$WORK
 lab_of_user pause n2 || fail "pause"
 lab_of_user status | grep -q '^n2 .* paused' || fail "status"
 lab_of_user resume n2 || fail "resume"
-lab_of_user crash n2 && lab_of_user boot n2 || fail "crash and boot"
+lab_of_user crash n2 || fail "crash"
+lab_of_user boot n2 || fail "boot"
 expect "ssh" n2 "$(lab_of_user sh n1 ssh n2 hostname)"
 lab_of_user down || fail "down"
+lab_of_user down 2>/dev/null || fail "down twice"
 [ ! -e "/tmp/byre-lab-$user" ] || fail "left: $(find "/tmp/byre-lab-$user")"
 for ((i = 0; i < 50; i++)); do
     pgrep -u $user >/dev/null || break
