@@ -74,7 +74,7 @@ Host *
   ConnectTimeout 10
   KexAlgorithms curve25519-sha256
   Ciphers aes128-gcm@openssh.com
-  SendEnv BYRE_LAB BYRE_LAB_RUN BYRE_TEST_ID
+  SendEnv BYRE_LAB BYRE_LAB_RUN BYRE_TEST_ID PATH LD_LIBRARY_PATH
 END
     # What the host's own file says stays, except what the lab must say: a parameter twice is an error.
     {

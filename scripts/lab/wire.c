@@ -20,12 +20,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,9 +372,8 @@ static void show(const wire_t *wire, char *answer, size_t room)
 {
     const direction_t *a = &wire->end[0].out, *b = &wire->end[1].out;
 
-    snprintf(answer, room, "ok %llu %llu %llu %d", (unsigned long long)(a->carried + b->carried),
-             (unsigned long long)(a->lost + b->lost), (unsigned long long)(a->dropped + b->dropped),
-             a->waiting + b->waiting);
+    snprintf(answer, room, "ok %" PRIu64 " %" PRIu64 " %" PRIu64 " %d", a->carried + b->carried,
+             a->lost + b->lost, a->dropped + b->dropped, a->waiting + b->waiting);
 }
 
 static void obey(const char *command, char *answer, size_t room)

@@ -40,6 +40,7 @@ lab_gone() {
 trap lab_gone EXIT
 trap 'exit 143' TERM INT HUP
 
+[ "$(id -u)" = 0 ] || skip "it takes root"
 why_not=$(lab check 2>&1) || skip "${why_not#byre lab: }"
 
 # between LOW NUMBER HIGH: decimal fractions.
