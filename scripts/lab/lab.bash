@@ -60,7 +60,7 @@ PrintLastLog no
 MaxStartups 500
 MaxSessions 500
 AcceptEnv *
-SetEnv OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+SetEnv OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "PATH=$PATH:${helpers%/*}"
 END
     cat >"$dir/ssh_config" <<END
 Host *
@@ -74,7 +74,7 @@ Host *
   ConnectTimeout 10
   KexAlgorithms curve25519-sha256
   Ciphers aes128-gcm@openssh.com
-  SendEnv BYRE_LAB BYRE_LAB_RUN BYRE_TEST_ID PATH LD_LIBRARY_PATH
+  SendEnv BYRE_LAB BYRE_LAB_RUN BYRE_TEST_ID LD_LIBRARY_PATH
 END
     # What the host's own file says stays, except what the lab must say: a parameter twice is an error.
     {

@@ -22,6 +22,7 @@ enter() {
     join_cgroups "$k"
     # Places that the host has and the node has not.
     unset TMPDIR OMPI_MCA_btl_vader_backing_directory
+    export PATH=$PATH:${helpers%/*} # byre's own programs, also under sudo
     export BYRE_LAB=$name BYRE_LAB_NODE BYRE_LAB_HOSTFILE=$dir/hostfile
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     BYRE_LAB_NODE=$(name_of "$k")
