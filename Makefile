@@ -10,6 +10,8 @@
 #   HEADERS   += runtime/include/byre_foo.h     a public header, installed flat
 #   INCDIRS   += runtime/include                a directory of public headers
 #   LIBEXECS  += scripts/byre-foo               a script that `byre foo' runs
+#   HELPERS   += $(BIN)/lab/foo                 a program that such a script needs: built, and installed in
+#                                               a directory beside it; HELPER_FILES: one that is not built
 #   MANPAGES  += docs/man/byre.1                a man page
 #   $(eval $(call program,NAME,SOURCES,LIBS))   a program, installed: $(BIN)/NAME
 #   $(eval $(call private,PATH,SOURCES,LIBS))   a program, not installed: PATH
@@ -103,6 +105,8 @@ say = @printf '  %-5s %s\n'
 LIB_SRCS  :=
 HEADERS   :=
 LIBEXECS  :=
+HELPERS   :=
+HELPER_FILES :=
 MANPAGES  :=
 TESTS_ALL :=
 PROGRAMS  :=
@@ -141,7 +145,7 @@ include $(wildcard $(PARTS:%=$(srcdir)/%/part.mk))
 .PHONY: all lib programs tests
 all: lib programs
 lib: $(STATIC) $(SHARED)
-programs: $(PROGRAMS)
+programs: $(PROGRAMS) $(HELPERS)
 
 LIB_OBJS := $(call obj_of,$(LIB_SRCS))
 
@@ -176,6 +180,8 @@ BASHCOMP := $(datadir)/bash-completion/completions
 define INSTALLED
 $(foreach f,$(PROGRAMS),$(bindir) $(f) 755
 )$(foreach f,$(LIBEXECS),$(libexecdir)/byre $(srcdir)/$(f) 755
+)$(foreach f,$(HELPERS),$(libexecdir)/byre/$(notdir $(patsubst %/,%,$(dir $(f)))) $(f) 755
+)$(foreach f,$(HELPER_FILES),$(libexecdir)/byre/$(notdir $(patsubst %/,%,$(dir $(f)))) $(srcdir)/$(f) 644
 )$(foreach f,$(HEADERS),$(includedir) $(srcdir)/$(f) 644
 )$(foreach f,$(MANPAGES),$(mandir)/man$(subst .,,$(suffix $(f))) $(srcdir)/$(f) 644
 )$(foreach f,$(COMPLETIONS),$(BASHCOMP) $(srcdir)/$(f) 644
@@ -203,7 +209,7 @@ uninstall:
 	    rm -f "$(DESTDIR)$$dir/$${file##*/}"; \
 	done
 	$(Q)rm -f "$(DESTDIR)$(libdir)/$(SONAME)" "$(DESTDIR)$(libdir)/libbyre.so"
-	$(Q)rmdir "$(DESTDIR)$(libexecdir)/byre" 2>/dev/null || true
+	$(Q)rmdir "$(DESTDIR)$(libexecdir)"/byre/*/ "$(DESTDIR)$(libexecdir)/byre" 2>/dev/null || true
 
 # ---- lint ----------------------------------------------------------------------------------------
 
@@ -272,6 +278,7 @@ help:
 
 #H make                 build libraries, commands, benchmarks, examples (configures first if need be)
 #H make check           build and run all tests; TESTS='mpi/*' chooses, FULL=1 adds the slow ones
+#H make lab-check       jobs on several nodes, in a lab of network namespaces; takes root
 #H make asan-check      the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #H make tsan-check      the tests with ThreadSanitizer
 #H make lint            clang-tidy, cppcheck, shellcheck, codespell, clang-format

@@ -5,6 +5,7 @@
 #   tests/mpi/*.c       one program a behaviour, run by mpirun with each of BYRE_TEST_NP ranks
 #   tests/sh/*.sh       the commands, as a user types them
 #   tests/fault/*.sh    kill and cut; tests/fault/*.c are the programs they use
+#   tests/lab/*.sh      several nodes: byre lab, and jobs on it; tests/lab/*.c are their programs
 #   tests/support/*.c   linked into every test program
 #
 # tests/run runs them; its head says what a test may ask for.
@@ -12,6 +13,8 @@
 TEST_UNIT    := $(call sources,tests/unit/*.c)
 TEST_MPI     := $(call sources,tests/mpi/*.c)
 TEST_FAULT   := $(call sources,tests/fault/*.c)
+TEST_LAB     := $(call sources,tests/lab/*.sh)
+LAB_FAULTS   := $(call sources,tests/lab/*.c)
 TEST_SUPPORT := $(call sources,tests/support/*.c)
 TESTS_ALL    += $(call sources,tests/check/*.sh) $(TEST_UNIT) $(TEST_MPI) \
                 $(call sources,tests/sh/*.sh) $(call sources,tests/fault/*.sh)
@@ -21,7 +24,7 @@ $(OBJ)/tests/%.o: EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) 
                                    -I$(srcdir)/runtime -I$(srcdir)/tests/support
 
 test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
-$(foreach t,$(TEST_MPI) $(TEST_FAULT),$(eval \
+$(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
@@ -33,7 +36,7 @@ WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd e
            memfd_create socket fopen opendir pthread_create
 $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
 endif
-MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT))
+MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS))
 
 tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS)
 
@@ -44,9 +47,13 @@ TEST_ENV = BYRE_SRCDIR='$(abspath $(srcdir))' BYRE_BUILDDIR='$(CURDIR)' BYRE_OBJ
            CC='$(CC)' CXX='$(CXX)' NM='$(NM)' PKG_CONFIG='$(PKG_CONFIG)' MPIRUN='$(MPIRUN)' \
            MAKE='$(MAKE)' VERSION='$(VERSION)' SONAME='$(SONAME)'
 
-.PHONY: check asan-check tsan-check san-check
+.PHONY: check lab-check asan-check tsan-check san-check
 check: all tests
-	@$(TEST_ENV) $(srcdir)/tests/run $(TESTS_ALL)
+	@$(TEST_ENV) $(srcdir)/tests/run $(TESTS_ALL) $(if $(FULL),$(TEST_LAB))
+
+# Jobs on several nodes, in a lab on this machine. Takes root; without it every test is skipped.
+lab-check: all tests
+	@$(TEST_ENV) BYRE_TEST_MPI='$(TEST_MPI)' $(srcdir)/tests/run $(TEST_LAB)
 
 # ---- sanitizers: the same tests, other objects ----------------------------------------------------
 

@@ -52,6 +52,12 @@ if [ "$CXX" != no ]; then
     expect "hello in C++" "rank 0 of 1" "$("$WORK/cxx")"
 fi
 
+lab=$(find "$root" -path '*/libexec/byre/byre-lab')
+[ -n "$lab" ] || fail "byre-lab is not installed"
+"$lab" --help | grep -q '^usage: byre lab' || fail "the installed byre-lab does not know how to help"
+for helper in spawn init plan wire; do
+    [ -x "${lab%/*}/lab/$helper" ] || fail "its helper $helper is not installed"
+done
 byre=$(find "$root" -path '*/bin/byre')
 if [ -n "$byre" ]; then
     case $("$byre" --version) in
