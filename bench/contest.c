@@ -37,7 +37,7 @@ static double batch(const struct crew *crew, const struct contest *contest, int 
 
     if (pause) byre__service_pause(1);
     check_mpi("MPI_Barrier", MPI_Barrier(crew->comm));
-    run(contest->arg, n / 8 + 1);
+    run(contest->arg, n / 4 + 1);
     seconds = run(contest->arg, n);
     if (pause) byre__service_pause(0);
     return seconds / n;

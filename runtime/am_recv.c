@@ -12,8 +12,9 @@
 
 enum {
     RING = 64,
-    TURNS_REMOTE = 4, /* turns between two looks into MPI: with other nodes, and without */
-    TURNS_ALONE = 16
+    TURN_IDLE = 16, /* a turn in which nothing happened counts as many that were busy */
+    TURNS_REMOTE = 4 * TURN_IDLE, /* between two looks into MPI: with other nodes, and without */
+    TURNS_ALONE = 16 * TURN_IDLE
 };
 
 static struct {
@@ -297,7 +298,8 @@ int byre__am_poll(bool thorough)
     int happened = poll_lanes();
     if (__builtin_expect(atomic_load_explicit(&byre__am_queues, memory_order_relaxed) != 0, 0))
         happened += byre__am_drain_lanes();
-    if (thorough || (happened == 0 && ++turns >= turns_between)) {
+    turns += happened == 0 ? TURN_IDLE : 1;
+    if (thorough || turns >= turns_between) {
         turns = 0;
         happened += poll_ring();
     }

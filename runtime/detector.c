@@ -10,7 +10,8 @@
  * distance 1, 2, 4, ... in the ring; who hears it for the first time does the same, so that all know
  * it after about log2(n) messages even if some tellers die.
  *
- * Any active message is a sign of life. Death is final: a rank that was only slow is dead for the
+ * Any active message is a sign of life; before the verdict, so is anything that came over TCP from the
+ * rank's node meanwhile (lifesign.c). Death is final: a rank that was only slow is dead for the
  * others, is told so, and takes all others for dead in turn.
  *
  * Invariants
@@ -26,6 +27,7 @@
 #include "am_core.h"
 #include "counters.h"
 #include "env.h"
+#include "lifesign.h"
 #include "log.h"
 #include "message.h"
 #include "node.h"
@@ -179,6 +181,9 @@ static int watch_predecessor(uint64_t now)
     detector.heard[before] = false;
     if (byre__nodes.peers[before].pidfd >= 0) return 0; /* the kernel watches it */
     if (now - detector.heard_ns < detector.timeout_ns) return 0;
+    if (byre__lifesign_within(byre__nodes.peers[before].node,
+                              (uint32_t)(detector.timeout_ns / 1000000u)))
+        return 0;
     bury(before, BYRE__FAILED);
     return 1;
 }

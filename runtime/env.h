@@ -27,11 +27,15 @@
     X(NAP_US, "BYRE_NAP_US", "int", "-1",                                                          \
       "longest nap of an engine with traffic it cannot be woken for; -1: 200 with a spare core, "  \
       "else 1000")                                                                                 \
+    X(NODE_RANKS, "BYRE_NODE_RANKS", "int", "0",                                                   \
+      "how many ranks of a machine make a node; 0: all. With 1, say, ranks of one machine treat "  \
+      "each other as on different machines: to try or to measure that")                            \
     X(HEARTBEAT_MS, "BYRE_HEARTBEAT_MS", "int", "100", "time between two heartbeats")              \
     X(PEER_TIMEOUT_MS, "BYRE_PEER_TIMEOUT_MS", "int", "2000",                                      \
       "silence after which a rank on another node is declared dead")                               \
     X(AM_CREDITS, "BYRE_AM_CREDITS", "int", "64",                                                  \
-      "active messages that may be under way to one rank before the sender waits")                 \
+      "active messages that may be under way to one rank before the sender waits; within a "       \
+      "node at most 128")                                                                          \
     X(POPUP_MAX, "BYRE_POPUP_MAX", "int", "64", "most pop-up threads at once")
 
 enum byre__env_id {

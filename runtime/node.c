@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "node.h"
 
+#include "env.h"
 #include "lane.h"
 #include "log.h"
 #include "transport.h"
 #include <byre_errors.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/membarrier.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -27,23 +30,71 @@ byre__node_map_t byre__nodes = { .bell = -1 };
 
 /* What every rank tells the others. */
 struct card {
-    int32_t leader; /* lowest rank of its node */
+    int32_t leader;     /* lowest rank of its node */
+    int32_t node_ranks; /* rank 0's BYRE_NODE_RANKS is the job's */
     int32_t pid;
     uint64_t pid_namespace;
     uint64_t key; /* rank 0's names the sockets of the job */
     char host[64];
+    struct in6_addr addresses[BYRE__ADDRESSES]; /* of its node; the rest is zero */
 };
+
+/* The addresses of this node, IPv4 ones as IPv6 writes them; without those of the loopback. */
+static void list_addresses(struct in6_addr *addresses)
+{
+    struct ifaddrs *all = NULL;
+    int count = 0;
+    if (getifaddrs(&all) != 0) return;
+    for (struct ifaddrs *at = all; at != NULL && count < BYRE__ADDRESSES; at = at->ifa_next) {
+        if (at->ifa_addr == NULL || (at->ifa_flags & IFF_LOOPBACK)) continue;
+        if (byre__address_of(at->ifa_addr, &addresses[count])) count++;
+    }
+    freeifaddrs(all);
+}
+
+bool byre__address_of(const struct sockaddr *name, struct in6_addr *address_out)
+{
+    if (name->sa_family == AF_INET6) {
+        *address_out = ((const struct sockaddr_in6 *)(const void *)name)->sin6_addr;
+        return true;
+    }
+    if (name->sa_family != AF_INET) return false;
+    *address_out = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+    memcpy(&address_out->s6_addr[12], &((const struct sockaddr_in *)(const void *)name)->sin_addr,
+           sizeof(struct in_addr));
+    return true;
+}
 
 static int make_card(struct card *card)
 {
     struct stat namespace = { 0 };
     memset(card, 0, sizeof *card);
     if (byre__transport->node_leader(&card->leader) != BYRE_OK) return BYRE_EMPI;
+    card->node_ranks = byre__env_int(BYRE__ENV_NODE_RANKS);
     card->pid = (int32_t)getpid();
     if (stat("/proc/self/ns/pid", &namespace) == 0) card->pid_namespace = namespace.st_ino;
     if (getrandom(&card->key, sizeof card->key, 0) != sizeof card->key) return BYRE_ESYSTEM;
     (void)gethostname(card->host, sizeof card->host - 1);
+    list_addresses(card->addresses);
     return BYRE_OK;
+}
+
+/* BYRE_NODE_RANKS: the ranks of a machine, that many at a time, are nodes. */
+static void split_machines(struct card *cards, int rank, int size)
+{
+    int most = cards[0].node_ranks, machine = cards[rank].leader;
+    byre__nodes.first_local = 0;
+    if (most <= 0) return;
+    for (int leader = 0; leader < size; leader++) {
+        if (cards[leader].leader != leader) continue; /* and those made below are passed by then */
+        for (int r = leader, seen = 0, first = leader; r < size; r++) {
+            if (cards[r].leader != leader) continue;
+            if (seen % most == 0) first = r;
+            if (r == rank && machine == leader) byre__nodes.first_local = seen - seen % most;
+            cards[r].leader = first;
+            seen++;
+        }
+    }
 }
 
 /* Nodes are numbered in the order of their leaders. */
@@ -55,6 +106,8 @@ static void number_nodes(const struct card *cards, int rank, int size)
         int leader = cards[r].leader;
         if (leader == r) {
             byre__nodes.peers[r].node = byre__nodes.nodes;
+            memcpy(byre__nodes.addresses[byre__nodes.nodes], cards[r].addresses,
+                   sizeof cards[r].addresses);
             memcpy(byre__nodes.names[byre__nodes.nodes++], cards[r].host, sizeof cards[r].host);
         } else {
             byre__nodes.peers[r].node = byre__nodes.peers[leader].node;
@@ -224,13 +277,17 @@ int byre__node_init(int rank, int size)
     byre__nodes = (byre__node_map_t){ .rank = rank, .size = size, .bell = -1 };
     byre__nodes.peers = calloc((size_t)size, sizeof *byre__nodes.peers);
     byre__nodes.names = calloc((size_t)size, sizeof *byre__nodes.names);
+    byre__nodes.addresses = calloc((size_t)size, sizeof *byre__nodes.addresses);
     for (int r = 0; byre__nodes.peers != NULL && r < size; r++)
         byre__nodes.peers[r].bell = byre__nodes.peers[r].pidfd = -1;
     int error = BYRE_ENOMEM;
-    if (cards == NULL || byre__nodes.peers == NULL || byre__nodes.names == NULL) goto out;
+    if (cards == NULL || byre__nodes.peers == NULL || byre__nodes.names == NULL ||
+        byre__nodes.addresses == NULL)
+        goto out;
     error = make_card(&mine);
     if (error == BYRE_OK) error = byre__transport->allgather(&mine, cards, sizeof mine);
     if (error != BYRE_OK) goto out;
+    split_machines(cards, rank, size);
     number_nodes(cards, rank, size);
     error = share_with_node(cards);
     if (error == BYRE_OK) assign_slots(cards);
@@ -251,6 +308,7 @@ void byre__node_fini(void)
     if (byre__nodes.slots != NULL) munmap(byre__nodes.slots, byre__nodes.shared_bytes);
     free(byre__nodes.peers);
     free(byre__nodes.names);
+    free(byre__nodes.addresses);
     byre__nodes = (byre__node_map_t){ .bell = -1 };
 }
 

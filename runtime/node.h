@@ -13,6 +13,7 @@
 #define BYRE__NODE_H
 
 #include "counters.h"
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,14 +36,18 @@ typedef struct byre__peer_node {
     int node;
 } byre__peer_node_t;
 
+enum { BYRE__ADDRESSES = 8 }; /* of a node that are known; more do no harm */
+
 typedef struct byre__node_map {
     int rank, size;
     int node, nodes;
     int local_ranks;          /* on this node, this one included */
+    int first_local;          /* the first of them, counted within the machine */
     byre__peer_node_t *peers; /* [size] */
     char (*names)[64];        /* [nodes] */
-    int bell;                 /* own */
-    byre__slot_t *slots;      /* [local_ranks], shared */
+    struct in6_addr (*addresses)[BYRE__ADDRESSES]; /* [nodes] */
+    int bell;                                      /* own */
+    byre__slot_t *slots;                           /* [local_ranks], shared */
     byre__slot_t *mine;
     unsigned char *lanes; /* [local_ranks][local_ranks], shared, behind the slots: see lane.h */
     size_t shared_bytes;
@@ -56,6 +61,9 @@ void byre__node_fini(void);
 
 /* The lane between two ranks of this node. */
 struct byre__lane *byre__node_lane(int from, int to);
+
+/* An IPv4 or IPv6 address as IPv6 writes it; false for others. */
+bool byre__address_of(const struct sockaddr *name, struct in6_addr *address_out);
 
 void byre__bell_ring(int fd);
 

@@ -152,7 +152,7 @@ static bool notice_makes_sense(const byre_notice_t *notice, byre_request_t *req_
     }
 }
 
-static void complete(byre_request_t request, int result, bool on_engine);
+static void complete(byre_request_t request, int result);
 static void adopt(byre_request_t request);
 
 /* The engine completes it, or it is complete already. */
@@ -160,7 +160,7 @@ static void hand_to_engine(byre_request_t request)
 {
     request->kind = BYRE__REQUEST_ENGINE;
     if (byre__transport->test(&request->treq, NULL))
-        complete(request, BYRE_OK, false);
+        complete(request, BYRE_OK);
     else
         adopt(request);
 }
@@ -294,34 +294,9 @@ undo_get:
 
 /* ---- the engine's part ---------------------------------------------------------------------- */
 
-/* Notices to one eventfd are summed up as long as the engine is at it: a write for each would wake its
- * reader each time. Driver only. */
-static struct {
-    int fd;
-    uint64_t count;
-} owed;
-
-static void write_eventfd(int fd, uint64_t count)
+static void give_notice(const byre_notice_t *notice, int error)
 {
-    if (write(fd, &count, sizeof count) != (ssize_t)sizeof count)
-        byre__error("eventfd %d of a completed send cannot be written", fd);
-}
-
-static void pay_eventfd(void)
-{
-    if (owed.count > 0) write_eventfd(owed.fd, owed.count);
-    owed.count = 0;
-}
-
-static void owe_eventfd(int fd)
-{
-    if (owed.fd != fd) pay_eventfd();
-    owed.fd = fd;
-    owed.count++;
-}
-
-static void give_notice(const byre_notice_t *notice, int error, bool on_engine)
-{
+    uint64_t one = 1;
     switch (notice->kind) {
     case BYRE_NOTICE_CALLBACK:
         byre__handler_enter();
@@ -333,10 +308,8 @@ static void give_notice(const byre_notice_t *notice, int error, bool on_engine)
             byre__error("signal %d for a completed send could not be queued", notice->signal);
         break;
     case BYRE_NOTICE_EVENTFD:
-        if (on_engine)
-            owe_eventfd(notice->eventfd);
-        else
-            write_eventfd(notice->eventfd, 1);
+        if (write(notice->eventfd, &one, sizeof one) != (ssize_t)sizeof one)
+            byre__error("eventfd %d of a completed send cannot be written", notice->eventfd);
         break;
     case BYRE_NOTICE_NONE:
         break;
@@ -355,15 +328,18 @@ static void clean_up(byre_request_t request, int result)
     request->cow = NULL;
 }
 
-static void complete(byre_request_t request, int result, bool on_engine)
+/* Who waits for the request may close the eventfd afterwards, and the number may be another file's then:
+ * so that notice comes first. Others come when the request is complete. */
+static void complete(byre_request_t request, int result)
 {
     byre_notice_t notice = request->notice;
-    bool handed_out = request->handed_out;
+    bool handed_out = request->handed_out, first = notice.kind == BYRE_NOTICE_EVENTFD;
     clean_up(request, result);
     request->result = result;
+    if (first) give_notice(&notice, result);
     atomic_store_explicit(&request->complete, 1, memory_order_release);
     if (!handed_out) byre__request_put(request);
-    give_notice(&notice, result, on_engine);
+    if (!first) give_notice(&notice, result);
 }
 
 static void adopt(byre_request_t request)
@@ -406,13 +382,12 @@ int byre__send_poll(void)
             continue;
         }
         if (sent) byre__wake_for_message(request->peer); /* part of it may have left only now */
-        complete(request, sent ? BYRE_OK : BYRE_EPEER, true);
+        complete(request, sent ? BYRE_OK : BYRE_EPEER);
         atomic_fetch_sub(&byre__engine_unannounced, 1);
         atomic_fetch_sub(&byre__message_jobs, 1);
         atomic_fetch_sub(&adopted.count, 1);
         count++;
     }
-    pay_eventfd();
     *tested_end = NULL;
     struct byre_request **end = &adopted.list;
     while (*end != NULL) end = &(*end)->next;

@@ -44,6 +44,8 @@ enum {
     LINGER_NS = 1000000,  /* more of them may follow: each would wake us from a deep sleep */
     SPIN_NS = 10000,
     SLICE_NS = 100000,
+    MOST_CREDIT_NS = 1000000,
+    SLEEP_PER_CREDIT = 4,
     MOST_IN_VAIN = 3,
     SHORT_DISTRUST_NS = 10000000,
     LONG_DISTRUST_NS = 200000000
@@ -55,8 +57,12 @@ static struct {
     _Atomic int stop, paused;
     _Atomic uint32_t kicks; /* futex word of naps */
     _Atomic int napping;
-    bool attended;     /* the service thread's: the application moves its messages itself */
-    unsigned turns;    /* of the engine, at our last look */
+    bool attended;  /* the service thread's: the application moves its messages itself */
+    unsigned turns; /* of the engine, at our last look */
+    /* the service thread's: its urgency, see choose_scheduling */
+    bool may_be_urgent, urgent;
+    uint64_t since_ns; /* it has been awake, or asleep */
+    int64_t credit_ns;
     uint64_t eager_ns; /* the service thread's: next nap while something is under way */
     _Atomic pid_t tid;
     _Atomic(const char *) scheduling;
@@ -110,31 +116,73 @@ struct sched_attributes { /* of sched_setattr(2); glibc 2.36 has no wrapper */
     uint32_t util_min, util_max;
 };
 
+/* Not for the threads that it creates (pop-up threads run the application's code). */
 static bool set_scheduling(uint32_t policy, uint32_t priority, uint64_t slice_ns)
 {
-    struct sched_attributes wanted = {
-        .size = sizeof wanted, .policy = policy, .priority = priority, .runtime = slice_ns
-    };
+    enum { RESET_ON_FORK = 1 };
+    struct sched_attributes wanted = { .size = sizeof wanted,
+                                       .policy = policy,
+                                       .flags = RESET_ON_FORK,
+                                       .priority = priority,
+                                       .runtime = slice_ns };
     return syscall(SYS_sched_setattr, 0, &wanted, 0) == 0;
 }
 
 /* A thread that runs for microseconds and must run soon. Real-time at the lowest priority gets a
  * busy core within a wake-up; a short slice (since Linux 6.12) makes the fair scheduler pick it
  * earlier. All locks that it shares with other threads put the waiter to sleep, so real-time
- * priority cannot starve the one that holds them. */
+ * priority cannot starve the one that holds them.
+ *
+ * But a thread that is busy all the time is not urgent, and at real-time priority it would keep the
+ * application from running. So urgency is earned by sleeping and spent by being awake (a leaky
+ * bucket); who has none left is scheduled as everybody else. */
+static bool be_urgent(void)
+{
+    service.urgent = set_scheduling(SCHED_FIFO, 1, 0);
+    return service.urgent;
+}
+
+static bool be_ordinary(void)
+{
+    service.urgent = false;
+    return set_scheduling(SCHED_OTHER, 0, SLICE_NS);
+}
+
+/* Awake until now. */
+static void spend(void)
+{
+    uint64_t now = byre__now_ns();
+    service.credit_ns -= (int64_t)(now - service.since_ns);
+    service.since_ns = now;
+    if (service.urgent && service.credit_ns < 0) (void)be_ordinary();
+}
+
+/* Asleep until now. */
+static void earn(void)
+{
+    uint64_t now = byre__now_ns();
+    service.credit_ns += (int64_t)((now - service.since_ns) / SLEEP_PER_CREDIT);
+    service.since_ns = now;
+    if (service.credit_ns > MOST_CREDIT_NS) service.credit_ns = MOST_CREDIT_NS;
+    if (service.may_be_urgent && !service.urgent && service.credit_ns > MOST_CREDIT_NS / 2)
+        (void)be_urgent();
+}
+
 static void choose_scheduling(void)
 {
     const char *wanted = byre__env_string(BYRE__ENV_SERVICE_SCHED);
     (void)prctl(PR_SET_TIMERSLACK, 1);
-    if (strcmp(wanted, "other") != 0 && set_scheduling(SCHED_FIFO, 1, 0)) {
+    service.since_ns = byre__now_ns();
+    service.credit_ns = MOST_CREDIT_NS;
+    service.may_be_urgent = strcmp(wanted, "other") != 0 && be_urgent();
+    if (service.may_be_urgent) {
         atomic_store(&service.scheduling, "fifo");
         return;
     }
     if (strcmp(wanted, "fifo") == 0)
         byre__error("BYRE_SERVICE_SCHED=fifo is not permitted here (it needs CAP_SYS_NICE or "
                     "`ulimit -r 1`): the service thread runs as SCHED_OTHER");
-    bool slice = set_scheduling(SCHED_OTHER, 0, SLICE_NS);
-    atomic_store(&service.scheduling, slice ? "other, short slice" : "other");
+    atomic_store(&service.scheduling, be_ordinary() ? "other, short slice" : "other");
 }
 
 void byre__service_place(const byre__cpuset_t *ranks, int count, int self,
@@ -167,7 +215,9 @@ static void nap(uint64_t ns)
 {
     uint32_t seen = atomic_load(&service.kicks);
     atomic_store(&service.napping, 1);
+    spend();
     if (!atomic_load(&service.stop)) futex_wait(&service.kicks, seen, ns);
+    earn();
     atomic_store(&service.napping, 0);
 }
 
@@ -227,7 +277,9 @@ static bool sleep_deep(bool sockets, uint64_t nap_ns)
     }
     if (idle && !atomic_load(&service.stop) && !atomic_load(&service.paused)) {
         uint64_t limit = byre__sleep_limit_ns();
+        spend();
         if (!has_jobs()) woken = byre__sleep(sockets ? limit : shorter(limit, nap_ns));
+        earn();
     }
     atomic_store(&byre__nodes.mine->service, 0);
     atomic_store(&byre__service_deep, 0);
@@ -245,6 +297,7 @@ static bool look_while_busy(void)
         byre__drive_end();
         if (happened > 0) {
             quiet_since = 0;
+            spend();
             continue;
         }
         if (!byre__cores_spare) return true;

@@ -137,6 +137,24 @@ static int learn_done(void)
     return code;
 }
 
+/* Open MPI opens a TCP connection when two ranks first talk. When both begin at once, or several threads
+ * of a rank, this may go wrong (4.1.4: "connect() failed: Operation now in progress"; then the connection
+ * never comes up). So of every pair the lower rank talks first, once, before there are threads. */
+static int connect_everybody(MPI_Comm comm)
+{
+    enum { MOST = 1024 }; /* in larger jobs it would take too long, and too many descriptors */
+    int rank, size, code = MPI_SUCCESS;
+    (void)MPI_Comm_rank(comm, &rank);
+    (void)MPI_Comm_size(comm, &size);
+    for (int distance = 1; distance < size && size <= MOST && code == MPI_SUCCESS; distance++) {
+        int above = rank + distance, below = rank - distance;
+        if (above < size) code = MPI_Send(NULL, 0, MPI_BYTE, above, 0, comm);
+        if (below >= 0 && code == MPI_SUCCESS)
+            code = MPI_Recv(NULL, 0, MPI_BYTE, below, 0, comm, MPI_STATUS_IGNORE);
+    }
+    return code;
+}
+
 static int start(int *rank_out, int *size_out)
 {
     for (int i = 0; i < BYRE__CHANNELS; i++) mpi.channel[i] = MPI_COMM_NULL;
@@ -144,7 +162,8 @@ static int start(int *rank_out, int *size_out)
     mpi.stage_type = MPI_DATATYPE_NULL;
     int error = start_mpi();
     if (error != BYRE_OK) return error;
-    int code = MPI_SUCCESS;
+    /* An application that started MPI has its own messages on this communicator. */
+    int code = mpi.started_mpi ? connect_everybody(MPI_COMM_WORLD) : MPI_SUCCESS;
     for (int i = 0; i < BYRE__CHANNELS && code == MPI_SUCCESS; i++) {
         code = MPI_Comm_dup(MPI_COMM_WORLD, &mpi.channel[i]);
         if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(mpi.channel[i], MPI_ERRORS_RETURN);
@@ -153,7 +172,7 @@ static int start(int *rank_out, int *size_out)
         code =
             MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &mpi.node);
     if (code != MPI_SUCCESS) {
-        error = mpi_error("MPI_Comm_dup", code);
+        error = mpi_error("starting MPI", code);
         release(false);
         return error;
     }

@@ -2,6 +2,7 @@
 /* Messages above 2 GiB, in every way that can carry them. Each side needs one buffer of that size, and
  * byre_get_message brings another.
  * ranks: 2
+ * apart: no
  * time-limit: 180
  */
 #include "testing.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A message above 2 GiB that comes to a short buffer: its length is told, and it is kept whole.
  * ranks: 2
+ * apart: no
  * time-limit: 120
  */
 #include "testing.h"

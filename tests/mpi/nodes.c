@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The node map says what MPI says: ranks of one node are those that share its memory. */
+/* The node map says what MPI says: ranks of one node are those that share its memory.
+ *
+ * apart: no
+ */
 #include "testing.h"
 #include <mpi.h>
 
