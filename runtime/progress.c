@@ -108,6 +108,13 @@ void byre__drive_end(void)
     if (__builtin_expect(atomic_load(&engine.parked_count) != 0, 0)) byre__service_kick();
 }
 
+void byre__engine_unwatch(void)
+{
+    if (!byre__drive_try()) return; /* the driver sees to it */
+    byre__sleep_unwatch();
+    byre__drive_end();
+}
+
 /* ---- one turn ----------------------------------------------------------------------------- */
 
 static void futex_wake(_Atomic uint32_t *word)

@@ -3,6 +3,7 @@
 #ifndef BYRE__PROGRESS_H
 #define BYRE__PROGRESS_H
 
+#include "sleep.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,12 +99,16 @@ extern bool byre__cores_short;
 /* Is there one more, so that a service thread may spin for a moment? */
 extern bool byre__cores_spare;
 
+/* Watched sockets make every message over them dearer, and this thread looks by itself. */
+void byre__engine_unwatch(void);
+
 /* What most waits come to: the thread looks by itself for a moment, without the engine. */
 enum { BYRE__FAST_LOOKS = 150 };
 static inline __attribute__((always_inline)) bool byre__wait_looking(byre__done_fn done, void *arg)
 {
     bool over = false;
     byre__engine_wait_begins();
+    if (__builtin_expect(byre__sleep_watching != 0, 0)) byre__engine_unwatch();
     for (int looks = byre__cores_short ? 2 : BYRE__FAST_LOOKS; !over && looks > 0; looks--)
         over = done(arg);
     byre__engine_wait_ends();

@@ -340,6 +340,7 @@ static void *day(void *arg)
     service.eager_ns = FIRST_NAP_NS;
     while (!atomic_load(&service.stop)) {
         if (atomic_load(&service.paused)) {
+            byre__engine_unwatch();
             nap(PAUSE_NS);
             continue;
         }

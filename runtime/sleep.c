@@ -31,7 +31,7 @@ static struct {
     int at_start; /* of them before Byre sent anything: launcher's, perhaps */
 } sleeper = { .epoll = -1 };
 
-bool byre__sleep_watching; /* they are in the epoll instance */
+_Atomic int byre__sleep_watching; /* they are in the epoll instance */
 
 static int watch(int fd, uint32_t events, uint64_t data)
 {
@@ -81,14 +81,14 @@ void byre__sleep_watch(void)
     if (probe == sleeper.first_free && byre__sleep_watching) return;
     if (probe != sleeper.first_free) scan();
     sleeper.first_free = probe;
-    byre__sleep_watching = true;
+    byre__sleep_watching = 1;
     for (int i = 0; i < sleeper.count; i++) /* those that are in it already stay (EEXIST) */
         (void)watch(sleeper.list[i], EPOLLIN | EPOLLET, BYRE__WOKEN_SOCKET);
 }
 
 void byre__sleep_unwatch_all(void)
 {
-    byre__sleep_watching = false;
+    byre__sleep_watching = 0;
     for (int i = 0; i < sleeper.count; i++)
         (void)epoll_ctl(sleeper.epoll, EPOLL_CTL_DEL, sleeper.list[i], NULL);
 }
@@ -116,7 +116,7 @@ void byre__sleep_fini(void)
     free(sleeper.list);
     sleeper.list = NULL;
     sleeper.count = sleeper.room = 0;
-    byre__sleep_watching = false;
+    byre__sleep_watching = 0;
 }
 
 unsigned byre__sleep(uint64_t ns)

@@ -6,6 +6,7 @@
 #ifndef BYRE__SLEEP_H
 #define BYRE__SLEEP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,10 +28,11 @@ bool byre__sleep_covers_network(void);
  * only, who is the only one that may be asleep. */
 void byre__sleep_watch(void);
 void byre__sleep_unwatch_all(void);
-extern bool byre__sleep_watching;
+extern _Atomic int byre__sleep_watching;
 static inline void byre__sleep_unwatch(void)
 {
-    if (__builtin_expect(byre__sleep_watching, 0)) byre__sleep_unwatch_all();
+    if (__builtin_expect(atomic_load_explicit(&byre__sleep_watching, memory_order_relaxed), 0))
+        byre__sleep_unwatch_all();
 }
 
 /* A local process whose death has been dealt with is not watched any longer. */
