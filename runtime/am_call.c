@@ -31,7 +31,8 @@ struct slot {
     struct slot *next_free; /* the recycler's */
     _Atomic uint64_t tag;   /* generation << 2 | state */
     uint32_t index;
-    int rank, error;
+    _Atomic int rank;
+    int error;
     void *reply;
     size_t room, bytes;
 };
@@ -112,7 +113,8 @@ void byre__call_reply(uint64_t call, int source, bool nobody, const void *data, 
     struct slot *slot = slot_of(call);
     uint64_t generation = call / (CHUNK * CHUNKS);
     uint64_t waiting = generation << 2 | WAITING;
-    if (slot == NULL || slot->rank != source ||
+    if (slot == NULL || atomic_load_explicit(&slot->tag, memory_order_acquire) != waiting ||
+        slot->rank != source ||
         !atomic_compare_exchange_strong(&slot->tag, &waiting, generation << 2 | FILLING))
         return; /* nobody waits for it any longer */
     slot->bytes = bytes;

@@ -4,6 +4,7 @@
 
 #include "counters.h"
 #include "detector.h"
+#include "fault.h"
 #include "node.h"
 #include "progress.h"
 #include "recycle.h"
@@ -210,6 +211,7 @@ static int submit_local(byre__am_peer_t *peer, const byre__am_send_t *send)
     if (send->bulk_bytes > 0 && !laned && (out = get_outgoing(send, &wire)) == NULL)
         return BYRE_ENOMEM;
     for (;;) {
+        byre__inside_enter(); /* the lane is filled under the lock: a fault there must not drive */
         pthread_mutex_lock(&peer->lock);
         bool put = (peer->queue == NULL || (send->flags & BYRE__AM_FREE)) &&
                    byre__lane_put(&peer->lane_out, &wire, send->data, send->bulk,
@@ -217,6 +219,7 @@ static int submit_local(byre__am_peer_t *peer, const byre__am_send_t *send)
         bool gone = !put && byre__peer_absent(send->rank), refused = gone || send->at_once;
         if (!put && out != NULL && !refused) append(peer, out);
         pthread_mutex_unlock(&peer->lock);
+        byre__inside_leave();
         if (put) break;
         if (refused) {
             if (out != NULL) put_outgoing(out);

@@ -50,7 +50,7 @@ static struct {
     uint64_t heard_ns;        /* last one of the predecessor */
     int watched;              /* predecessor, or -1 */
     int *order;               /* failed ranks in the order in which they were found */
-    bool stopped;
+    _Atomic bool stopped;
 } detector = { .watched = -1 };
 
 static struct {

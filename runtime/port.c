@@ -114,9 +114,10 @@ static void count_special(bool before, const struct port *port)
 static void keep(int number, const struct kept *what)
 {
     struct kept *kept = malloc(sizeof *kept);
+    BYRE__ASSERT(kept != NULL); /* out of memory for 64 bytes: better than a lost message */
     pthread_mutex_lock(&ports.lock);
-    struct port *port = kept != NULL ? find_or_add(number) : NULL;
-    BYRE__ASSERT(port != NULL); /* out of memory for 64 bytes: better than a lost message */
+    struct port *port = find_or_add(number);
+    BYRE__ASSERT(port != NULL);
     bool before = is_special(port);
     *kept = *what;
     kept->next = NULL;
@@ -557,23 +558,23 @@ static int remove_popup(struct port *port)
     return BYRE_OK;
 }
 
-int byre_port_popup(int number, byre_popup_fn fn, void *arg)
+int byre_port_popup(int port, byre_popup_fn fn, void *arg)
 {
     if (!byre_initialized()) return BYRE_ESTATE;
-    if (byre__check_port(number) != BYRE_OK) return BYRE_EPORT;
+    if (byre__check_port(port) != BYRE_OK) return BYRE_EPORT;
     if (fn == NULL && byre__in_handler()) return BYRE_ECONTEXT;
     pthread_mutex_lock(&ports.lock);
-    struct port *port = fn != NULL ? find_or_add(number) : find(number);
-    int error = fn != NULL ? install(port, fn, arg) : remove_popup(port);
+    struct port *at = fn != NULL ? find_or_add(port) : find(port);
+    int error = fn != NULL ? install(at, fn, arg) : remove_popup(at);
     pthread_mutex_unlock(&ports.lock);
     if (error != BYRE_OK) return error;
     if (fn != NULL) {
         byre__service_rouse();
         return BYRE_OK;
     }
-    (void)byre__wait_moving(none_running, port);
+    (void)byre__wait_moving(none_running, at);
     pthread_mutex_lock(&ports.lock);
-    port->popup_ending = false;
+    at->popup_ending = false;
     pthread_mutex_unlock(&ports.lock);
     return BYRE_OK;
 }

@@ -125,7 +125,7 @@ static void release(bool peers_failed)
  * are the same object, every one is. */
 static int learn_done(void)
 {
-    MPI_Request other;
+    MPI_Request other = MPI_REQUEST_NULL;
     int code = MPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &mpi.done);
     if (code == MPI_SUCCESS)
         code = MPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &other);

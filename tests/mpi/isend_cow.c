@@ -206,7 +206,8 @@ static void *mapper(void *arg)
         size_t bytes[16];
         for (size_t i = 0; i < LENGTH(maps); i++) {
             bytes[i] = page * (1 + i * 7);
-            maps[i] = mmap(NULL, bytes[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            maps[i] =
+                mmap(NULL, bytes[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             CHECK(maps[i] != MAP_FAILED);
             memset(maps[i], (int)i + 1, bytes[i]);
         }
