@@ -13,7 +13,7 @@
 enum {
     RING = 64,
     TURN_IDLE = 16, /* a turn in which nothing happened counts as many that were busy */
-    TURNS_REMOTE = 1 * TURN_IDLE, /* between two looks into MPI: with other nodes, and without */
+    TURNS_REMOTE = 4 * TURN_IDLE, /* between two looks into MPI: with other nodes, and without */
     TURNS_ALONE = 16 * TURN_IDLE
 };
 

@@ -19,6 +19,9 @@
       "priority; auto: fifo where permitted, else other")                                          \
     X(SERVICE_CPUS, "BYRE_SERVICE_CPUS", "string", "auto",                                         \
       "where the service thread runs: auto (where it hurts least), none (unbound), or a CPU list") \
+    X(CORES, "BYRE_CORES", "int", "-1",                                                            \
+      "processors that the ranks of this node can count on, where others need some too; -1: all "  \
+      "that they may use. With fewer than ranks, who waits does not spin")                         \
     X(SPIN_US, "BYRE_SPIN_US", "int", "-1",                                                        \
       "microseconds that a waiting thread spins before it yields; -1: 200 when every local rank "  \
       "has a core, else 0")                                                                        \

@@ -60,7 +60,8 @@ static int share_processors(void)
     byre__machine_own(&own);
     byre__machine_outer(&outer);
     int error = byre__transport->allgather(&own, all, sizeof own);
-    int ranks = 0, self = 0, cores = byre__cpuset_count(&outer);
+    int ranks = 0, self = 0, cores = byre__env_int(BYRE__ENV_CORES);
+    if (cores < 0) cores = byre__cpuset_count(&outer);
     for (int r = 0; r < byre__nodes.size && error == BYRE_OK; r++) {
         if (byre__nodes.peers[r].slot == NULL) continue;
         if (r == byre__nodes.rank) self = ranks;

@@ -3,8 +3,8 @@
  * The service thread's day. It looks for work as long as there is some, and then sleeps on the bell:
  *
  *   application                          looks into MPI    sleeps until
- *   waits, drives, or calls Byre a lot   no                bell; a nap is over; naps grow
- *   calls Byre now and then              once              bell; a nap is over
+ *   waits, or drives                     no                bell; a nap is over; naps grow
+ *   has called since the last look       once              bell; a nap is over
  *   has not called since the last look   once              bell, socket; heartbeat due
  *
  * Whoever waits for messages finds them alone, through Byre or through MPI: a second thread in MPI, or
@@ -39,8 +39,7 @@ enum {
     PAUSE_NS = 100000000,
     LONGEST_NAP_NS =
         2000000,          /* how late it is noticed that the application is not at it any more */
-    ATTENTIVE = 16,       /* growth of byre__engine_activity in a nap of one that is */
-    FIRST_NAP_NS = 50000, /* between looks after sends that no bell announces */
+    FIRST_NAP_NS = 20000, /* between looks after sends that no bell announces */
     LINGER_NS = 1000000,  /* more of them may follow: each would wake us from a deep sleep */
     SPIN_NS = 10000,
     SLICE_NS = 100000,
@@ -57,7 +56,6 @@ static struct {
     _Atomic int stop, paused;
     _Atomic uint32_t kicks; /* futex word of naps */
     _Atomic int napping;
-    bool attended;  /* the service thread's: the application moves its messages itself */
     unsigned turns; /* of the engine, at our last look */
     /* the service thread's: its urgency, see choose_scheduling */
     bool may_be_urgent, urgent;
@@ -234,7 +232,7 @@ static int look(void)
     int happened = byre__engine_look();
     bool needed = happened > 0 && !driven;
     service.turns = byre__engine_turns;
-    service.eager_ns = needed ? FIRST_NAP_NS : shorter(2 * service.eager_ns, LONGEST_NAP_NS);
+    if (needed) service.eager_ns = FIRST_NAP_NS;
     byre__count(service_polls);
     return happened;
 }
@@ -287,6 +285,15 @@ static bool sleep_deep(bool sockets, uint64_t nap_ns)
     return look_after(woken) == 0 && (woken & BYRE__WOKEN_SOCKET);
 }
 
+/* False when somebody else drives. */
+static bool look_once(void)
+{
+    if (!byre__drive_try()) return false;
+    (void)look();
+    byre__drive_end();
+    return true;
+}
+
 /* Look until nothing comes for a while. False when somebody else drives. */
 static bool look_while_busy(void)
 {
@@ -300,7 +307,7 @@ static bool look_while_busy(void)
             spend();
             continue;
         }
-        if (!byre__cores_spare) return true;
+        if (!byre__cores_spare && !has_jobs()) return true;
         uint64_t now = byre__now_ns();
         if (quiet_since == 0) quiet_since = now;
         if (now - quiet_since > SPIN_NS) return true;
@@ -346,23 +353,25 @@ static void *day(void *arg)
         }
         uint32_t activity = atomic_load_explicit(&byre__engine_activity, memory_order_relaxed);
         bool active = activity != seen;
-        service.attended =
-            active && ((activity & 1) || (activity - seen > ATTENTIVE && !has_jobs()));
+        bool waits = active && (activity & 1);
         seen = activity;
-        if (service.attended || !look_while_busy()) {
+        if (waits || !(active && !has_jobs() ? look_once() : look_while_busy())) {
             (void)sleep_deep(false, nap_ns);
             nap_ns = 2 * nap_ns < LONGEST_NAP_NS ? 2 * nap_ns : LONGEST_NAP_NS;
             continue;
         }
         nap_ns = byre__nap_ns;
         uint64_t now = byre__now_ns();
+        if (now >= linger_until) service.eager_ns = FIRST_NAP_NS;
         if (has_jobs()) linger_until = now + LINGER_NS;
-        if (now < linger_until)
+        if (now < linger_until) {
             nap(service.eager_ns);
-        else if (active || now < distrust.until_ns)
+            service.eager_ns = shorter(2 * service.eager_ns, LONGEST_NAP_NS);
+        } else if (active || now < distrust.until_ns) {
             (void)sleep_deep(false, nap_ns);
-        else
+        } else {
             trust_sockets(&distrust, sleep_deep(true, nap_ns));
+        }
     }
     return NULL;
 }

@@ -60,7 +60,7 @@ PrintLastLog no
 MaxStartups 500
 MaxSessions 500
 AcceptEnv *
-SetEnv OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 BYRE_SPIN_US=$(spin_us) "PATH=$PATH:${helpers%/*}"
+SetEnv OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 BYRE_CORES=$(cores_of_node) "PATH=$PATH:${helpers%/*}"
 END
     cat >"$dir/ssh_config" <<END
 Host *

@@ -12,10 +12,9 @@
 RUN_ENDED=123 # exit statuses: mpirun was ended; the time was up, as with timeout(1)
 RUN_TIMEOUT=124
 
-# Every node believes that it has all processors of the machine. If there are more nodes than that, who
-# waits shall not spin: another node's rank, perhaps the one it waits for, needs the processor.
-spin_us() {
-    if [ "$nodes" -gt "$(nproc)" ]; then echo 0; else echo -1; fi
+# Every node sees all processors of the machine, which it shares with the others: so many it can count on.
+cores_of_node() {
+    echo $(($(nproc) / nodes))
 }
 
 # enter K COMMAND...: becomes the command, on node K, in the same directory.
@@ -31,7 +30,7 @@ enter() {
     export PATH=$PATH:${helpers%/*} # byre's own programs, also under sudo
     export BYRE_LAB=$name BYRE_LAB_NODE BYRE_LAB_HOSTFILE=$dir/hostfile
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-    export BYRE_SPIN_US=${BYRE_SPIN_US:-$(spin_us)}
+    export BYRE_CORES=${BYRE_CORES:-$(cores_of_node)}
     BYRE_LAB_NODE=$(name_of "$k")
     # A shell starts what runs beside it with the signals of the keyboard ignored.
     exec nsenter -t "$pid" -m -u -i -n -p --wdns="$PWD" env --default-signal=INT,QUIT "$@"
