@@ -21,30 +21,25 @@
 #include "node.h"
 #include "progress.h"
 #include "sleep.h"
+#include "urgency.h"
 #include <byre_errors.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
     PAUSE_NS = 100000000,
-    LONGEST_NAP_NS =
-        2000000,          /* how late it is noticed that the application is not at it any more */
-    FIRST_NAP_NS = 20000, /* between looks after sends that no bell announces */
-    LINGER_NS = 1000000,  /* more of them may follow: each would wake us from a deep sleep */
+    LONGEST_NAP_NS = 2000000, /* how late we notice that the application does not wait any more */
+    FIRST_NAP_NS = 20000,     /* between looks after sends that no bell announces */
+    LINGER_NS = 1000000,      /* more of them may follow: each would wake us from a deep sleep */
     SPIN_NS = 10000,
-    SLICE_NS = 100000,
-    MOST_CREDIT_NS = 1000000,
-    SLEEP_PER_CREDIT = 4,
     MOST_IN_VAIN = 3,
     SHORT_DISTRUST_NS = 10000000,
     LONG_DISTRUST_NS = 200000000
@@ -56,15 +51,12 @@ static struct {
     _Atomic int stop, paused;
     _Atomic uint32_t kicks; /* futex word of naps */
     _Atomic int napping;
-    unsigned turns; /* of the engine, at our last look */
-    /* the service thread's: its urgency, see choose_scheduling */
-    bool may_be_urgent, urgent;
-    uint64_t since_ns; /* it has been awake, or asleep */
-    int64_t credit_ns;
-    uint64_t eager_ns; /* the service thread's: next nap while something is under way */
     _Atomic pid_t tid;
     _Atomic(const char *) scheduling;
     byre__cpuset_t cpus; /* empty: wherever the rank may run */
+    /* the thread's own */
+    unsigned turns;    /* of the engine, at its last look */
+    uint64_t eager_ns; /* next nap while sends are under way */
 } service;
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
@@ -103,85 +95,7 @@ const char *byre__service_scheduling(void)
     return scheduling != NULL ? scheduling : "none";
 }
 
-/* ---- scheduling --------------------------------------------------------------------------- */
-
-struct sched_attributes { /* of sched_setattr(2); glibc 2.36 has no wrapper */
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period;
-    uint32_t util_min, util_max;
-};
-
-/* Not for the threads that it creates (pop-up threads run the application's code). */
-static bool set_scheduling(uint32_t policy, uint32_t priority, uint64_t slice_ns)
-{
-    enum { RESET_ON_FORK = 1 };
-    struct sched_attributes wanted = { .size = sizeof wanted,
-                                       .policy = policy,
-                                       .flags = RESET_ON_FORK,
-                                       .priority = priority,
-                                       .runtime = slice_ns };
-    return syscall(SYS_sched_setattr, 0, &wanted, 0) == 0;
-}
-
-/* A thread that runs for microseconds and must run soon. Real-time at the lowest priority gets a
- * busy core within a wake-up; a short slice (since Linux 6.12) makes the fair scheduler pick it
- * earlier. All locks that it shares with other threads put the waiter to sleep, so real-time
- * priority cannot starve the one that holds them.
- *
- * But a thread that is busy all the time is not urgent, and at real-time priority it would keep the
- * application from running. So urgency is earned by sleeping and spent by being awake (a leaky
- * bucket); who has none left is scheduled as everybody else. */
-static bool be_urgent(void)
-{
-    service.urgent = set_scheduling(SCHED_FIFO, 1, 0);
-    return service.urgent;
-}
-
-static bool be_ordinary(void)
-{
-    service.urgent = false;
-    return set_scheduling(SCHED_OTHER, 0, SLICE_NS);
-}
-
-/* Awake until now. */
-static void spend(void)
-{
-    uint64_t now = byre__now_ns();
-    service.credit_ns -= (int64_t)(now - service.since_ns);
-    service.since_ns = now;
-    if (service.urgent && service.credit_ns < 0) (void)be_ordinary();
-}
-
-/* Asleep until now. */
-static void earn(void)
-{
-    uint64_t now = byre__now_ns();
-    service.credit_ns += (int64_t)((now - service.since_ns) / SLEEP_PER_CREDIT);
-    service.since_ns = now;
-    if (service.credit_ns > MOST_CREDIT_NS) service.credit_ns = MOST_CREDIT_NS;
-    if (service.may_be_urgent && !service.urgent && service.credit_ns > MOST_CREDIT_NS / 2)
-        (void)be_urgent();
-}
-
-static void choose_scheduling(void)
-{
-    const char *wanted = byre__env_string(BYRE__ENV_SERVICE_SCHED);
-    (void)prctl(PR_SET_TIMERSLACK, 1);
-    service.since_ns = byre__now_ns();
-    service.credit_ns = MOST_CREDIT_NS;
-    service.may_be_urgent = strcmp(wanted, "other") != 0 && be_urgent();
-    if (service.may_be_urgent) {
-        atomic_store(&service.scheduling, "fifo");
-        return;
-    }
-    if (strcmp(wanted, "fifo") == 0)
-        byre__error("BYRE_SERVICE_SCHED=fifo is not permitted here (it needs CAP_SYS_NICE or "
-                    "`ulimit -r 1`): the service thread runs as SCHED_OTHER");
-    atomic_store(&service.scheduling, be_ordinary() ? "other, short slice" : "other");
-}
+/* ---- where it runs ------------------------------------------------------------------------- */
 
 void byre__service_place(const byre__cpuset_t *ranks, int count, int self,
                          const byre__cpuset_t *outer)
@@ -213,9 +127,9 @@ static void nap(uint64_t ns)
 {
     uint32_t seen = atomic_load(&service.kicks);
     atomic_store(&service.napping, 1);
-    spend();
+    byre__urgency_spend();
     if (!atomic_load(&service.stop)) futex_wait(&service.kicks, seen, ns);
-    earn();
+    byre__urgency_earn();
     atomic_store(&service.napping, 0);
 }
 
@@ -275,9 +189,9 @@ static bool sleep_deep(bool sockets, uint64_t nap_ns)
     }
     if (idle && !atomic_load(&service.stop) && !atomic_load(&service.paused)) {
         uint64_t limit = byre__sleep_limit_ns();
-        spend();
+        byre__urgency_spend();
         if (!has_jobs()) woken = byre__sleep(sockets ? limit : shorter(limit, nap_ns));
-        earn();
+        byre__urgency_earn();
     }
     atomic_store(&byre__nodes.mine->service, 0);
     atomic_store(&byre__service_deep, 0);
@@ -304,7 +218,7 @@ static bool look_while_busy(void)
         byre__drive_end();
         if (happened > 0) {
             quiet_since = 0;
-            spend();
+            byre__urgency_spend();
             continue;
         }
         if (!byre__cores_spare && !has_jobs()) return true;
@@ -338,7 +252,7 @@ static void *day(void *arg)
 {
     (void)arg;
     atomic_store(&service.tid, (pid_t)syscall(SYS_gettid));
-    choose_scheduling();
+    atomic_store(&service.scheduling, byre__urgency_begin());
     choose_processor();
     uint32_t seen = 0;
     uint64_t linger_until = 0;
