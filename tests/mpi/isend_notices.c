@@ -110,6 +110,7 @@ static void by_callback(bool with_request)
     once_each();
 }
 
+#ifndef __SANITIZE_THREAD__
 static void told_by_signal(int number, siginfo_t *info, void *context)
 {
     (void)number, (void)context;
@@ -137,6 +138,7 @@ static void by_signal(void)
     verify();
     once_each();
 }
+#endif
 
 static void by_eventfd(void)
 {
@@ -197,7 +199,9 @@ int main(void)
     by_test_and_wait();
     by_callback(false);
     by_callback(true);
+#ifndef __SANITIZE_THREAD__ /* it holds signals back, and of several that are pending it keeps one */
     by_signal();
+#endif
     by_eventfd();
     nonsense();
     for (int i = 0; i < MESSAGES; i++) free(in[i]);
