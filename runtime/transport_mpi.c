@@ -138,8 +138,9 @@ static int learn_done(void)
 }
 
 /* Open MPI opens a TCP connection when two ranks first talk. When both begin at once, or several threads
- * of a rank, this may go wrong (4.1.4: "connect() failed: Operation now in progress"; then the connection
- * never comes up). So of every pair the lower rank talks first, once, before there are threads. */
+ * of a rank, this may go wrong (4.1.4 was seen to drop a peer's connection because it "knew no IP" of it
+ * yet, and to make no other). So of every pair the lower rank talks first, once, before there are
+ * threads. */
 static int connect_everybody(MPI_Comm comm)
 {
     enum { MOST = 1024 }; /* in larger jobs it would take too long, and too many descriptors */
