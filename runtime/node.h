@@ -5,9 +5,11 @@
  * A rank that is about to sleep raises a flag in node-shared memory, then looks for messages once
  * more; whoever sends it something looks at the flag afterwards, and rings its bell, an eventfd that
  * was handed over at the start. So that one of the two sees the other, both need a full barrier in
- * between. A sender's would cost a fifth of a message: so a sleeper, who has time, asks the kernel for
- * one on all processors that run a rank (membarrier), and the sender of a message does without. Nothing here has
- * a name in the file system: the memory is a memfd, and both travel over abstract sockets.
+ * between. A sender would pay for its own with each message: so a sleeper, who has time, asks the kernel for
+ * one on all processors that run a rank (membarrier), and the sender of a message does without.
+ *
+ * Nothing here has a name in the file system: the memory is a memfd, and it and the bells travel over
+ * abstract sockets.
  */
 #ifndef BYRE__NODE_H
 #define BYRE__NODE_H

@@ -221,7 +221,7 @@ static bool look_while_busy(void)
             byre__urgency_spend();
             continue;
         }
-        if (!byre__cores_spare && !has_jobs()) return true;
+        if (byre__cores_short || (!byre__cores_spare && !has_jobs())) return true;
         uint64_t now = byre__now_ns();
         if (quiet_since == 0) quiet_since = now;
         if (now - quiet_since > SPIN_NS) return true;

@@ -261,7 +261,7 @@ typedef void (*byre_popup_fn)(void *msg, const byre_info_t *info, void *arg);
  * @param fn    the handler, or NULL to remove
  * @param arg   passed to the handler
  * @return   BYRE_OK; BYRE_EPORT; BYRE_EEXIST the port has one; BYRE_ENOTFOUND nothing to remove;
- *           BYRE_EBUSY a receive with a buffer of 4 KiB or more is under way on the port (smaller
+ *           BYRE_EBUSY a receive with a buffer of more than 4 KiB is under way on the port (smaller
  *           ones get their messages first); BYRE_ECONTEXT removal from the port's
  *           own handler; BYRE_ENOMEM; BYRE_ESTATE
  * @threads  any
