@@ -31,6 +31,7 @@
 #include "log.h"
 #include "message.h"
 #include "node.h"
+#include "part.h"
 #include "progress.h"
 #include "sleep.h"
 #include <poll.h>
@@ -110,6 +111,9 @@ static void bury(int rank, unsigned char state)
     if (byre__nodes.peers[rank].pidfd >= 0)
         byre__sleep_forget_process(byre__nodes.peers[rank].pidfd);
     byre__am_peer_gone(rank);
+    byre__handler_enter();
+    byre__parts_peer_gone(rank);
+    byre__handler_leave();
     if (state != BYRE__FAILED) return;
     atomic_fetch_add(&byre__failures, 1);
     byre__count(peers_failed);

@@ -13,6 +13,7 @@
 #include "mailbox.h"
 #include "message.h"
 #include "node.h"
+#include "part.h"
 #include "popup.h"
 #include "port.h"
 #include "progress.h"
@@ -127,6 +128,7 @@ static const struct step steps[] = {
     { "ports", NULL, byre__port_fini },
     { "pop-up threads", start_popups, byre__popup_fini },
     { "mailboxes", byre__mailbox_init, byre__mailbox_fini },
+    { "parts", byre__parts_start, byre__parts_stop },
     { "progress", byre__progress_init, byre__progress_fini },
     { "service thread", byre__service_init, byre__service_fini },
 };
@@ -185,6 +187,7 @@ int byre_finalize(void)
 {
     if (!byre_initialized()) return BYRE_ESTATE;
     if (byre__in_handler()) return BYRE_ECONTEXT;
+    byre__parts_finish();
     (void)byre__wait_until(drained, NULL, 0);
     if (byre_barrier() == BYRE_OK) {
         (void)byre__wait_until(drained, NULL, 0);

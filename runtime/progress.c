@@ -35,6 +35,7 @@
 #include "node.h"
 #include "service.h"
 #include "sleep.h"
+#include "timer.h"
 #include <byre_errors.h>
 #include <ck_pr.h>
 #include <linux/futex.h>
@@ -144,6 +145,12 @@ static int look_for_parked(void)
     return woken;
 }
 
+static int poll_timers(void)
+{
+    uint64_t now = byre__now_ns();
+    return now < atomic_load(&byre__timer_next_ns) ? 0 : byre__timer_poll(now);
+}
+
 static int turn(bool thorough)
 {
     byre__engine_turns++;
@@ -152,6 +159,9 @@ static int turn(bool thorough)
     if (__builtin_expect(work, 0)) happened += byre__message_poll();
     if (__builtin_expect(work || byre__engine_turns % POLLS_PER_TICK == 0, 0))
         happened += byre__detector_tick(byre__now_ns());
+    if (__builtin_expect(
+            atomic_load_explicit(&byre__timer_next_ns, memory_order_relaxed) != UINT64_MAX, 0))
+        happened += poll_timers();
     if (__builtin_expect(atomic_load_explicit(&engine.parked_count, memory_order_relaxed) != 0, 0))
         happened += look_for_parked();
     return happened;
@@ -175,7 +185,9 @@ uint32_t byre__wake_wishes(void)
 
 uint64_t byre__sleep_limit_ns(void)
 {
-    uint64_t limit = byre__detector_due_ns(byre__now_ns());
+    uint64_t now = byre__now_ns(), limit = byre__detector_due_ns(now);
+    uint64_t timer = atomic_load(&byre__timer_next_ns);
+    if (timer < now + limit) limit = timer > now ? timer - now : 0;
     bool covered = byre__sleep_covers_network() &&
                    atomic_load_explicit(&byre__engine_unannounced, memory_order_relaxed) == 0;
     if (!covered && limit > byre__nap_ns) limit = byre__nap_ns;

@@ -16,5 +16,6 @@
  */
 #ifndef BYRE_H
 #define BYRE_H
+#include <byre_dsm.h>
 #include <byre_runtime.h>
 #endif
