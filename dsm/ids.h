@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The active messages of dsm: BYRE__AM_PARTS + 0 ... 23 the page protocol, 24 ... 31 the heap and the
+ * report, 32 ... 47 synchronisation. */
+#ifndef BYRE__DSM_IDS_H
+#define BYRE__DSM_IDS_H
+
+#include "am.h"
+
+enum {
+    BYRE__AM_DSM_FREE = BYRE__AM_PARTS + 24, /* heap.c: a block of the receiver's slice */
+};
+
+#endif
