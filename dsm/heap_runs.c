@@ -147,6 +147,13 @@ static void unset_free(byre__runs_t *runs, const byre__run_t *run)
     runs->free_runs--;
 }
 
+static void free_map(byre__runs_t *runs)
+{
+    for (size_t i = 0; runs->map && i <= runs->pages / BYRE__RUNS_LEAF_PAGES; i++)
+        free((void *)runs->map[i]);
+    free((void *)runs->map);
+}
+
 int byre__runs_init(byre__runs_t *runs, size_t pages)
 {
     byre__run_t *all = calloc(1, sizeof *all);
@@ -155,7 +162,7 @@ int byre__runs_init(byre__runs_t *runs, size_t pages)
     runs->map = calloc(pages / BYRE__RUNS_LEAF_PAGES + 1, sizeof *runs->map);
     if (!all || !runs->map || !have_leaf(runs, 0) || !have_leaf(runs, pages - 1)) {
         free(all);
-        byre__runs_fini(runs);
+        free_map(runs);
         return BYRE_ENOMEM;
     }
     all->pages = pages;
@@ -165,18 +172,13 @@ int byre__runs_init(byre__runs_t *runs, size_t pages)
 
 void byre__runs_fini(byre__runs_t *runs)
 {
-    bool covered = runs->free_runs + runs->pages_taken > 0; /* R1, once init has come so far */
-
-    for (size_t page = 0; covered && page < runs->pages;) {
+    for (size_t page = 0; page < runs->pages;) { /* R1 */
         byre__run_t *run = byre__runs_at(runs, page);
         page += run->pages;
         free(run->marks);
         free(run);
     }
-    for (size_t i = 0; runs->map && i <= runs->pages / BYRE__RUNS_LEAF_PAGES; i++)
-        free((void *)runs->map[i]);
-    free((void *)runs->map);
-    *runs = (byre__runs_t){ 0 };
+    free_map(runs);
 }
 
 /* Cut a free run: it keeps so many pages and is free no more, the rest is a run of its own. */
@@ -212,16 +214,13 @@ byre__run_t *byre__runs_take(byre__runs_t *runs, size_t pages)
     return run;
 }
 
-/* `low` and `high` are neighbours, and in no tree; `run` is one of them, and becomes both. */
-static void join(const byre__runs_t *runs, byre__run_t *low, byre__run_t *high, byre__run_t *run)
+/* `high` is behind `low`, and neither is in a tree. */
+static void absorb(const byre__runs_t *runs, byre__run_t *low, byre__run_t *high)
 {
-    byre__run_t *other = run == low ? high : low;
-
     map(runs, last_of(low), NULL);
     map(runs, high->first, NULL);
-    run->first = low->first;
-    run->pages += other->pages;
-    free(other);
+    low->pages += high->pages;
+    free(high);
 }
 
 void byre__runs_give(byre__runs_t *runs, byre__run_t *run)
@@ -237,11 +236,12 @@ void byre__runs_give(byre__runs_t *runs, byre__run_t *run)
     run->marks = NULL;
     if (low && low->use == BYRE__RUN_FREE) {
         unset_free(runs, low);
-        join(runs, low, run, run);
+        absorb(runs, low, run);
+        run = low;
     }
     if (high && high->use == BYRE__RUN_FREE) {
         unset_free(runs, high);
-        join(runs, run, high, run);
+        absorb(runs, run, high);
     }
     set_free(runs, run);
 }

@@ -275,6 +275,25 @@ START_TEST(joined_and_reused)
 }
 END_TEST
 
+/* Of what fits equally well, the lowest: L4. */
+START_TEST(lowest_first)
+{
+    enum { BLOCKS = 40 };
+    char *block[BLOCKS];
+    open_slice(64 * MIB);
+    for (int i = 0; i < BLOCKS; i++) block[i] = take(3 * PAGE);
+    for (int i = 1; i < BLOCKS; i += 2) give(block[i * 7 % BLOCKS]);
+    for (int i = 1; i < BLOCKS; i += 2) ck_assert_ptr_eq(take(3 * PAGE), block[i]);
+    for (int i = 0; i < BLOCKS; i++) give(block[i]);
+    for (int i = 0; i < BLOCKS; i++) block[i] = take(2048); /* two a page */
+    for (int i = 1; i < BLOCKS; i += 2) give(block[i * 7 % BLOCKS]);
+    for (int i = 1; i < BLOCKS; i += 2) ck_assert_ptr_eq(take(2048), block[i]);
+    for (int i = 0; i < BLOCKS; i++) give(block[i]);
+    check_empty();
+    close_slice();
+}
+END_TEST
+
 /* Blocks that come and go beside one that stays: the pages stay few, and the lowest. */
 START_TEST(stays_low)
 {
@@ -429,6 +448,7 @@ int main(void)
     tcase_add_test(tests, exhausted);
     tcase_add_test(tests, one_page);
     tcase_add_test(tests, joined_and_reused);
+    tcase_add_test(tests, lowest_first);
     tcase_add_test(tests, stays_low);
     tcase_add_test(tests, vast);
     tcase_add_test(tests, no_blocks);
