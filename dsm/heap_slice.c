@@ -219,9 +219,10 @@ int byre__slice_give(byre__slice_t *slice, const void *block)
     if (offset >= slice->bytes) return BYRE_EINVAL;
     lock(slice);
     byre__run_t *run = byre__runs_at(&slice->runs, offset / slice->page_bytes);
-    if (run) offset -= run->first * slice->page_bytes;
-    if (run && run->use == BYRE__RUN_SLAB) given = give_small(slice, run, offset);
-    if (run && run->use == BYRE__RUN_LARGE) given = give_large(slice, run, offset);
+    if (run && run->use == BYRE__RUN_SLAB)
+        given = give_small(slice, run, offset - run->first * slice->page_bytes);
+    else if (run && run->use == BYRE__RUN_LARGE)
+        given = give_large(slice, run, offset - run->first * slice->page_bytes);
     if (given) slice->blocks--;
     unlock(slice);
     return given ? BYRE_OK : BYRE_EINVAL;
