@@ -283,13 +283,15 @@ static bool is_owner(const dsm_region_t *region, size_t unit)
     return byre__dsm_manager(region, unit) == byre__dsm.rank;
 }
 
-/* Pass a request on. The one who wants to write will be the owner after all who are before it. */
+/* Pass a request on. The one who wants to write will be the owner after all who are before it; but this
+ * rank is the owner only when it has come. */
 static void dynamic_forward(dsm_region_t *region, size_t unit, const struct request *request)
 {
     int owner = byre__dsm_manager(region, unit);
     dsm_msg_t msg = make(region, unit, 1, request);
     if (request->have) msg.flags |= DSM_HAVE;
-    if (request->kind == DSM_WRITE) region->unit[unit].owner = 1 + request->requester;
+    if (request->kind == DSM_WRITE && request->requester != byre__dsm.rank)
+        region->unit[unit].owner = 1 + request->requester;
     if (byre__dsm_emit(region, owner, DSM_REQUEST, &msg, NULL) != BYRE_OK)
         tell_lost(region, unit, request->requester, request->kind, owner, false);
 }
