@@ -179,7 +179,8 @@ static void serve_write(dsm_region_t *region, size_t first, size_t count,
     if (is_dynamic(region) && request->requester != byre__dsm.rank) {
         msg.flags |= DSM_OWN;
         (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, acks);
-        byre__dsm_manager_hand_over(region, first, request->requester);
+        for (size_t i = first; i < first + count; i++)
+            byre__dsm_manager_hand_over(region, i, request->requester);
         return;
     }
     (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, acks);
