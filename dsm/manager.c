@@ -304,10 +304,7 @@ void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
     u->flags &= (uint8_t)~UNIT_WRITING;
     set_clear(copyset_of(region, unit));
     set_clear(inflight_of(region, unit));
-    while (u->queue != NULL) {
-        struct request request = dequeue(u);
-        dynamic_forward(region, unit, &request);
-    }
+    byre__dsm_manager_pass_on(region, unit);
 }
 
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
@@ -324,6 +321,15 @@ void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
     region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
     set_clear(inflight_of(region, unit));
     serve_queue(region, unit);
+}
+
+void byre__dsm_manager_pass_on(dsm_region_t *region, size_t unit)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    while (u->queue != NULL) {
+        struct request request = dequeue(u);
+        dynamic_forward(region, unit, &request);
+    }
 }
 
 /* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */
