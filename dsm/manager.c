@@ -288,13 +288,15 @@ static bool is_owner(const dsm_region_t *region, size_t unit)
     return byre__dsm_manager(region, unit) == byre__dsm.rank;
 }
 
-/* Pass a request on. The one who wants to write will be the owner after all who are before it. */
+/* Pass a request on. The one who wants to write will be the owner after all who are before it; but this
+ * rank is the owner only when it has come. */
 static void dynamic_forward(dsm_region_t *region, size_t unit, const struct request *request)
 {
     int owner = byre__dsm_manager(region, unit);
     dsm_msg_t msg = make(region, unit, 1, request);
     if (request->have) msg.flags |= DSM_HAVE;
-    if (request->kind == DSM_WRITE) region->unit[unit].owner = 1 + request->requester;
+    if (request->kind == DSM_WRITE && request->requester != byre__dsm.rank)
+        region->unit[unit].owner = 1 + request->requester;
     if (byre__dsm_emit(region, owner, DSM_REQUEST, &msg, NULL) != BYRE_OK)
         tell_lost(region, unit, request->requester, request->kind, owner, false);
 }
@@ -306,10 +308,7 @@ void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
     u->flags &= (uint8_t)~UNIT_WRITING;
     set_clear(copyset_of(region, unit));
     set_clear(inflight_of(region, unit));
-    while (u->queue != NULL) {
-        struct request request = dequeue(u);
-        dynamic_forward(region, unit, &request);
-    }
+    byre__dsm_manager_pass_on(region, unit);
 }
 
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
@@ -326,6 +325,15 @@ void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
     region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
     set_clear(inflight_of(region, unit));
     serve_queue(region, unit);
+}
+
+void byre__dsm_manager_pass_on(dsm_region_t *region, size_t unit)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    while (u->queue != NULL) {
+        struct request request = dequeue(u);
+        dynamic_forward(region, unit, &request);
+    }
 }
 
 /* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */

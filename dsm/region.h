@@ -205,6 +205,7 @@ void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int s
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_settle(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner);
+void byre__dsm_manager_pass_on(dsm_region_t *region, size_t unit); /* it will not own it */
 /* A rank is dead. */
 void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead);
 void byre__dsm_manager_drop(dsm_region_t *region, size_t unit); /* frees its queue */
