@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* n bodies in shared memory: all read where the bodies are; then, after a barrier, each moves its own. */
+/* n bodies in shared memory: all read where the bodies are; then, after a barrier, each moves its own.
+ * A rank's bodies are as much of one unit as can be: they go to the others in one piece. */
 #include "nbody.h"
 
 #include <stdlib.h>
@@ -18,9 +19,11 @@ static void *create(const struct job *job)
 
     run->job = job;
     run->span = span_of(job->n, job->rank, job->ranks);
-    run->bodies =
-        app_region(job->n * sizeof *run->bodies,
-                   &(byre_dsm_attr_t){ .home = BYRE_DSM_HOME_BLOCK, .name = "nbody.bodies" });
+    byre_dsm_attr_t attr = { .home = BYRE_DSM_HOME_BLOCK,
+                             .unit_pages =
+                                 unit_for(job->n / (size_t)job->ranks * sizeof *run->bodies),
+                             .name = "nbody.bodies" };
+    run->bodies = app_region(job->n * sizeof *run->bodies, &attr);
     run->velocities = app_memory(span_length(run->span) * sizeof *run->velocities);
     return run;
 }

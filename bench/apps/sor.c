@@ -63,31 +63,52 @@ void sor_plan_fini(struct sor_plan *plan)
     free(plan->goal);
 }
 
-static void relax_row(const struct sor_plan *plan, size_t row, float *u, const float *above,
-                      const float *below, size_t first)
+size_t sor_half(size_t width)
 {
-    size_t width = plan->width;
+    return (width + 1) / 2;
+}
+
+/* u: the row, of this colour, which begins in column `start`; the others are of the other colour. */
+static void relax_row(const struct sor_plan *plan, size_t row, float *u, const float *beside,
+                      const float *above, const float *below, size_t start)
+{
+    size_t width = plan->width, count = (width - start + 1) / 2, half = sor_half(width);
     const float *across = plan->across + row * (width + 1), *down = plan->down + row * width;
     const float *scale = plan->scale + row * width, *goal = plan->goal + row * width;
 
-    for (size_t i = first; i < width; i += 2) {
-        size_t left = i - (i > 0), right = i + (i + 1 < width);
-        float sum = goal[i] + across[i] * u[left] + across[i + 1] * u[right] + down[i] * above[i] +
-                    down[i + width] * below[i];
-        u[i] += OMEGA * (sum * scale[i] - u[i]);
+    for (size_t k = 0; k < count; k++) {
+        /* Beyond a border the weight is 0: any cell will do. */
+        size_t x = start + 2 * k, right = k + start, left = right - (right > 0);
+        right -= right == half;
+        float sum = goal[x] + across[x] * beside[left] + across[x + 1] * beside[right] +
+                    down[x] * above[k] + down[x + width] * below[k];
+        u[k] += OMEGA * (sum * scale[x] - u[k]);
     }
 }
 
-void sor_relax(const struct sor_plan *plan, float *u, size_t stride, unsigned colour)
+void sor_relax(const struct sor_plan *plan, float *const u[2], size_t stride, unsigned colour)
 {
     for (size_t row = 0; row < span_length(plan->rows); row++) {
         size_t y = plan->rows.first + row;
-        float *here = u + row * stride;
-        /* Beyond a border the weight is 0: any row will do. */
-        const float *above = y > 0 ? here - stride : here;
-        const float *below = y + 1 < plan->height ? here + stride : here;
-        relax_row(plan, row, here, above, below, (y + colour) % 2);
+        const float *beside = u[!colour] + row * stride;
+        const float *above = y > 0 ? beside - stride : beside;
+        const float *below = y + 1 < plan->height ? beside + stride : beside;
+        relax_row(plan, row, u[colour] + row * stride, beside, above, below, (y + colour) % 2);
     }
+}
+
+void sor_split(const float *rows, size_t width, struct span span, float *const u[2], size_t stride)
+{
+    for (size_t row = 0; row < span_length(span); row++)
+        for (size_t x = 0; x < width; x++)
+            u[(x + span.first + row) % 2][row * stride + x / 2] = rows[row * width + x];
+}
+
+void sor_join(float *rows, size_t width, struct span span, float *const u[2], size_t stride)
+{
+    for (size_t row = 0; row < span_length(span); row++)
+        for (size_t x = 0; x < width; x++)
+            rows[row * width + x] = u[(x + span.first + row) % 2][row * stride + x / 2];
 }
 
 /* ---- the problem --------------------------------------------------------------------------------- */
@@ -132,19 +153,23 @@ static size_t answer_bytes(const struct job *job)
 static double sequential(const struct job *job, void *answer_out)
 {
     const struct picture *picture = job->problem;
+    struct span all = { 0, picture->height };
+    size_t half = sor_half(picture->width), bytes = picture->height * half * sizeof(float);
+    float *u[2] = { app_memory(bytes), app_memory(bytes) };
     struct sor_plan plan;
-    float *u = answer_out;
 
-    memcpy(u, picture->pixels, answer_bytes(job));
-    sor_plan_init(&plan, picture->width, picture->height, (struct span){ 0, picture->height },
-                  picture->pixels, picture->width);
+    sor_plan_init(&plan, picture->width, picture->height, all, picture->pixels, picture->width);
+    sor_split(picture->pixels, picture->width, all, u, half);
     double start = now();
     for (int sweep = 0; sweep < SOR_SWEEPS; sweep++) {
-        sor_relax(&plan, u, picture->width, 0);
-        sor_relax(&plan, u, picture->width, 1);
+        sor_relax(&plan, u, half, 0);
+        sor_relax(&plan, u, half, 1);
     }
     double seconds = now() - start;
+    sor_join(answer_out, picture->width, all, u, half);
     sor_plan_fini(&plan);
+    free(u[0]);
+    free(u[1]);
     return seconds;
 }
 

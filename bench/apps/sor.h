@@ -5,7 +5,11 @@
  *
  * (Perona and Malik's weights, one implicit step), solved by red-black successive overrelaxation. A cell
  * needs its neighbours only, which are of the other colour. So the cells of one colour may be relaxed in
- * any order, by any number of ranks; then come those of the other colour. */
+ * any order, by any number of ranks; then come those of the other colour.
+ *
+ * Cell (x, y) is red (colour 0) where x + y is even, else black. The colours lie in arrays of their own, as
+ * is usual on shared memory: what is written in a half sweep is apart from what is read. Cell (x, y) is
+ * u[colour][y][x / 2]. */
 #ifndef BYRE_APPS_SOR_H
 #define BYRE_APPS_SOR_H
 
@@ -24,12 +28,17 @@ struct sor_plan {
     float *goal;  /* [rows][width] f */
 };
 
-/* f, u: the first of the rows. Rows are `stride` floats apart, and those above the first and below the
+/* Floats in a row of one colour. */
+size_t sor_half(size_t width);
+/* f is the first of the rows. Rows are `stride` floats apart, and those above the first and below the
  * last are there too, unless the picture ends. */
 void sor_plan_init(struct sor_plan *plan, size_t width, size_t height, struct span rows,
                    const float *f, size_t stride);
 void sor_plan_fini(struct sor_plan *plan);
-/* Relax the cells whose row + column is even (colour 0) or odd (1). */
-void sor_relax(const struct sor_plan *plan, float *u, size_t stride, unsigned colour);
+/* Relax the cells of one colour. u[0], u[1]: the first of the rows, those beyond as in f. */
+void sor_relax(const struct sor_plan *plan, float *const u[2], size_t stride, unsigned colour);
+/* Rows of a picture to u, and back; y is the number of the first row. */
+void sor_split(const float *rows, size_t width, struct span span, float *const u[2], size_t stride);
+void sor_join(float *rows, size_t width, struct span span, float *const u[2], size_t stride);
 
 #endif

@@ -8,18 +8,13 @@
 
 struct run {
     const struct job *job;
-    size_t width, height, stride; /* in floats */
-    struct span rows;             /* own */
-    float *f, *u;                 /* shared */
+    size_t width, height;
+    struct span rows; /* own */
+    float *f;         /* shared: the picture that was given */
+    float *u[2];      /* shared: red and black cells */
+    size_t stride;    /* of u, in floats */
     struct sor_plan plan;
 };
-
-static void write_picture(const struct run *run, const struct picture *picture)
-{
-    for (size_t row = 0; row < run->height; row++)
-        memcpy(run->f + row * run->stride, picture->pixels + row * run->width,
-               run->width * sizeof(float));
-}
 
 static void *create(const struct job *job)
 {
@@ -29,16 +24,20 @@ static void *create(const struct job *job)
     run->job = job;
     run->width = picture->width;
     run->height = picture->height;
-    run->stride = whole_pages(run->width * sizeof(float)) / sizeof(float);
     run->rows = span_of(run->height, job->rank, job->ranks);
-    size_t bytes = run->height * run->stride * sizeof(float);
-    run->f =
-        app_region(bytes, &(byre_dsm_attr_t){ .protocol = BYRE_DSM_CONSTANT, .name = "sor.f" });
-    run->u = app_region(bytes, &(byre_dsm_attr_t){ .home = BYRE_DSM_HOME_BLOCK, .name = "sor.u" });
-    if (job->rank == 0) write_picture(run, picture);
+    run->stride = whole_pages(sor_half(run->width) * sizeof(float)) / sizeof(float);
+    size_t bytes = run->height * run->width * sizeof(float);
+    size_t half_bytes = run->height * run->stride * sizeof(float);
+    byre_dsm_attr_t once = { .protocol = BYRE_DSM_CONSTANT, .name = "sor.given" };
+    byre_dsm_attr_t red = { .home = BYRE_DSM_HOME_BLOCK, .name = "sor.red" };
+    byre_dsm_attr_t black = { .home = BYRE_DSM_HOME_BLOCK, .name = "sor.black" };
+    run->f = app_region(bytes, &once);
+    run->u[0] = app_region(half_bytes, &red);
+    run->u[1] = app_region(half_bytes, &black);
+    if (job->rank == 0) memcpy(run->f, picture->pixels, bytes);
     check_byre("byre_dsm_publish", byre_dsm_publish(run->f));
     sor_plan_init(&run->plan, run->width, run->height, run->rows,
-                  run->f + run->rows.first * run->stride, run->stride);
+                  run->f + run->rows.first * run->width, run->width);
     return run;
 }
 
@@ -46,15 +45,19 @@ static void load(void *arg)
 {
     struct run *run = arg;
     size_t first = run->rows.first * run->stride;
-    memcpy(run->u + first, run->f + first, span_length(run->rows) * run->stride * sizeof(float));
+    float *own[2] = { run->u[0] + first, run->u[1] + first };
+    sor_split(run->f + run->rows.first * run->width, run->width, run->rows, own, run->stride);
 }
 
 static void run_sweeps(void *arg)
 {
     struct run *run = arg;
+    size_t first = run->rows.first * run->stride;
+    float *own[2] = { run->u[0] + first, run->u[1] + first };
+
     for (int sweep = 0; sweep < SOR_SWEEPS; sweep++) {
         for (unsigned colour = 0; colour < 2; colour++) {
-            sor_relax(&run->plan, run->u + run->rows.first * run->stride, run->stride, colour);
+            sor_relax(&run->plan, own, run->stride, colour);
             check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
         }
     }
@@ -63,9 +66,8 @@ static void run_sweeps(void *arg)
 static void collect(void *arg, void *answer_out)
 {
     struct run *run = arg;
-    float *out = answer_out;
-    for (size_t row = 0; out && row < run->height; row++)
-        memcpy(out + row * run->width, run->u + row * run->stride, run->width * sizeof(float));
+    struct span all = { 0, run->height };
+    if (answer_out) sor_join(answer_out, run->width, all, run->u, run->stride);
 }
 
 static void destroy(void *arg)
@@ -73,7 +75,8 @@ static void destroy(void *arg)
     struct run *run = arg;
     sor_plan_fini(&run->plan);
     app_region_free(run->f);
-    app_region_free(run->u);
+    app_region_free(run->u[0]);
+    app_region_free(run->u[1]);
     free(run);
 }
 

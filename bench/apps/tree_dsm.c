@@ -1,51 +1,64 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Trees in shared memory: nodes come from the shared heap and point to one another. Every rank inserts the
+/* Trees in shared memory: nodes lie in the shared heap and point to one another. Every rank inserts the
  * keys that it has into whatever tree they belong to, range by range under the lock of the range; all
- * begin with another range. */
+ * begin with another range. The nodes that a rank adds to a range are one block: who has the lock next
+ * fetches the blocks ahead, and does not meet them node by node. */
 #include "tree.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIRST_LOCK = 16 };
+
+struct block {
+    struct node *nodes;
+    size_t bytes;
+};
+
+struct range {
+    struct node *root;
+    int count;
+    struct block blocks[]; /* [ranks] */
+};
 
 struct run {
     const struct job *job;
     struct span part, ranges; /* of the keys at the beginning; of the ranges to walk */
     uint32_t *keys, *grouped; /* own */
-    char *roots;              /* shared; each at the beginning of a page of its own */
-    size_t entries;           /* in the ranges walked */
+    char *ranges_at;          /* shared; each range has pages of its own */
+    size_t range_bytes;
+    size_t entries; /* in the ranges walked */
 };
 
-static struct node **root_of(const struct run *run, size_t range)
+static struct range *range_of(const struct run *run, size_t number)
 {
-    return (struct node **)(run->roots + range * page_bytes());
+    return (struct range *)(run->ranges_at + number * run->range_bytes);
 }
 
 static void *create(const struct job *job)
 {
     struct run *run = app_memory(sizeof *run);
+    byre_dsm_attr_t attr = { .home = BYRE_DSM_HOME_BLOCK, .name = "tree.ranges" };
 
     run->job = job;
     run->part = span_of(job->n, job->rank, job->ranks);
     run->ranges = span_of(TREE_RANGES, job->rank, job->ranks);
     run->keys = app_memory(span_length(run->part) * sizeof *run->keys);
     run->grouped = app_memory(span_length(run->part) * sizeof *run->grouped);
-    run->roots =
-        app_region(TREE_RANGES * page_bytes(),
-                   &(byre_dsm_attr_t){ .home = BYRE_DSM_HOME_BLOCK, .name = "tree.roots" });
+    run->range_bytes =
+        whole_pages(sizeof(struct range) + (size_t)job->ranks * sizeof(struct block));
+    run->ranges_at = app_region(TREE_RANGES * run->range_bytes, &attr);
     return run;
-}
-
-static void free_node(void *node)
-{
-    check_byre("byre_dsm_free", byre_dsm_free(node));
 }
 
 static void chop(struct run *run)
 {
-    for (size_t range = run->ranges.first; range < run->ranges.end; range++) {
-        tree_release(*root_of(run, range), free_node);
-        *root_of(run, range) = NULL;
+    for (size_t number = run->ranges.first; number < run->ranges.end; number++) {
+        struct range *range = range_of(run, number);
+        for (int i = 0; i < range->count; i++)
+            check_byre("byre_dsm_free", byre_dsm_free(range->blocks[i].nodes));
+        range->root = NULL;
+        range->count = 0;
     }
 }
 
@@ -57,12 +70,25 @@ static void load(void *arg)
         run->keys[i - run->part.first] = tree_key(i);
 }
 
-static void insert_range(struct run *run, size_t range, const uint32_t *keys, size_t count)
+static struct node *add_block(struct range *range, size_t nodes)
 {
-    byre_dsm_lock_t lock = BYRE_DSM_LOCK(FIRST_LOCK + range);
+    struct block block = { .bytes = nodes * sizeof(struct node) };
+    block.nodes = byre_dsm_malloc(block.bytes);
+    if (!block.nodes) bench_die("byre_dsm_malloc", "the shared heap is exhausted");
+    for (int i = 0; i < range->count; i++)
+        byre_dsm_prefetch(range->blocks[i].nodes, range->blocks[i].bytes, 1);
+    range->blocks[range->count++] = block;
+    return block.nodes;
+}
+
+static void insert(struct run *run, size_t number, const uint32_t *keys, size_t count)
+{
+    struct range *range = range_of(run, number);
+    byre_dsm_lock_t lock = BYRE_DSM_LOCK(FIRST_LOCK + number);
 
     check_byre("byre_dsm_lock", byre_dsm_lock(&lock));
-    for (size_t i = 0; i < count; i++) tree_insert(root_of(run, range), keys[i], byre_dsm_malloc);
+    struct node *spare = add_block(range, count);
+    for (size_t i = 0; i < count; i++) tree_insert(&range->root, keys[i], &spare);
     check_byre("byre_dsm_unlock", byre_dsm_unlock(&lock));
 }
 
@@ -73,13 +99,13 @@ static void build(void *arg)
 
     tree_group(run->keys, span_length(run->part), run->grouped, starts);
     for (size_t i = 0; i < TREE_RANGES; i++) {
-        size_t range = (run->ranges.first + i) % TREE_RANGES;
-        insert_range(run, range, run->grouped + starts[range], starts[range + 1] - starts[range]);
+        size_t number = (run->ranges.first + i) % TREE_RANGES;
+        insert(run, number, run->grouped + starts[number], starts[number + 1] - starts[number]);
     }
     check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
     run->entries = 0;
-    for (size_t range = run->ranges.first; range < run->ranges.end; range++)
-        run->entries += tree_size(*root_of(run, range));
+    for (size_t number = run->ranges.first; number < run->ranges.end; number++)
+        run->entries += tree_size(range_of(run, number)->root);
     check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
 }
 
@@ -87,8 +113,8 @@ static void collect(void *arg, void *answer_out)
 {
     struct run *run = arg;
     struct tree_entry *out = answer_out;
-    for (size_t range = 0; out && range < TREE_RANGES; range++)
-        out = tree_walk(*root_of(run, range), out);
+    for (size_t number = 0; out && number < TREE_RANGES; number++)
+        out = tree_walk(range_of(run, number)->root, out);
 }
 
 static void destroy(void *arg)
@@ -96,7 +122,7 @@ static void destroy(void *arg)
     struct run *run = arg;
     chop(run);
     check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
-    app_region_free(run->roots);
+    app_region_free(run->ranges_at);
     free(run->keys);
     free(run->grouped);
     free(run);

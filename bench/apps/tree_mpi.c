@@ -11,6 +11,7 @@ struct run {
     struct span part, ranges; /* of the keys at the beginning; of the ranges */
     uint32_t *keys, *grouped;
     struct node *roots[TREE_RANGES]; /* those of own ranges are used */
+    struct node *nodes;              /* of all own trees */
     size_t entries;                  /* in own trees */
 };
 
@@ -29,10 +30,9 @@ static void *create(const struct job *job)
 static void load(void *arg)
 {
     struct run *run = arg;
-    for (unsigned range = 0; range < TREE_RANGES; range++) {
-        tree_release(run->roots[range], free);
-        run->roots[range] = NULL;
-    }
+    free(run->nodes);
+    run->nodes = NULL;
+    memset(run->roots, 0, sizeof run->roots);
     for (size_t i = run->part.first; i < run->part.end; i++)
         run->keys[i - run->part.first] = tree_key(i);
 }
@@ -71,7 +71,9 @@ static void build(void *arg)
 
     tree_group(run->keys, span_length(run->part), run->grouped, starts);
     uint32_t *keys = exchange(run, starts, &total);
-    for (int i = 0; i < total; i++) tree_insert(&run->roots[tree_range(keys[i])], keys[i], malloc);
+    struct node *spare = run->nodes = malloc(((size_t)total + 1) * sizeof *spare);
+    if (!spare) bench_die("tree", "out of memory");
+    for (int i = 0; i < total; i++) tree_insert(&run->roots[tree_range(keys[i])], keys[i], &spare);
     free(keys);
     run->entries = 0;
     for (size_t range = run->ranges.first; range < run->ranges.end; range++)
@@ -100,7 +102,7 @@ static void collect(void *arg, void *answer_out)
 static void destroy(void *arg)
 {
     struct run *run = arg;
-    for (unsigned range = 0; range < TREE_RANGES; range++) tree_release(run->roots[range], free);
+    free(run->nodes);
     free(run->keys);
     free(run->grouped);
     free(run);
