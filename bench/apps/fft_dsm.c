@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* FFT in shared memory: to transpose is to read the columns of one matrix and to write own rows of
- * another. What a rank reads of a row is one piece; units are no longer than that, so that nobody fetches
- * what others need. */
+/* FFT in shared memory. To transpose, a rank turns the part of its rows that will be rows of another rank
+ * into that one's order, in one piece, and the other takes it from there. Reading the columns straight out
+ * of the rows would be shorter, but of each row one rank needs a little only, and units had to be as
+ * small. */
 #include "fft.h"
 
 #include <stdlib.h>
@@ -11,25 +12,27 @@ struct run {
     const struct job *job;
     size_t n, count; /* own rows */
     struct span rows;
-    struct complex *a, *b; /* shared */
+    struct complex *x;      /* shared: the matrix */
+    struct complex *pieces; /* shared: for each rank its rows, turned; see piece() */
     struct complex *roots;
 };
 
 static void *create(const struct job *job)
 {
     struct run *run = app_memory(sizeof *run);
-    size_t bytes = job->n * job->n * sizeof(struct complex);
-    byre_dsm_attr_t attr = { .home = BYRE_DSM_HOME_BLOCK };
+    size_t bytes = job->n * job->n * sizeof(struct complex), ranks = (size_t)job->ranks;
+    unsigned unit_pages = unit_for(bytes / ranks / ranks);
+    byre_dsm_attr_t x = { .home = BYRE_DSM_HOME_BLOCK, .unit_pages = unit_pages, .name = "fft.x" };
+    byre_dsm_attr_t pieces = { .home = BYRE_DSM_HOME_BLOCK,
+                               .unit_pages = unit_pages,
+                               .name = "fft.pieces" };
 
     run->job = job;
     run->n = job->n;
     run->rows = span_of(job->n, job->rank, job->ranks);
     run->count = span_length(run->rows);
-    attr.unit_pages = unit_for(job->n / (size_t)job->ranks * sizeof(struct complex));
-    attr.name = "fft.a";
-    run->a = app_region(bytes, &attr);
-    attr.name = "fft.b";
-    run->b = app_region(bytes, &attr);
+    run->x = app_region(bytes, &x);
+    run->pieces = app_region(bytes, &pieces);
     run->roots = fft_roots(run->n);
     return run;
 }
@@ -38,48 +41,63 @@ static void load(void *arg)
 {
     struct run *run = arg;
     for (size_t i = run->rows.first * run->n; i < run->rows.end * run->n; i++) {
-        run->a[i] = fft_element(i);
-        run->b[i] = (struct complex){ 0, 0 };
+        run->x[i] = fft_element(i);
+        run->pieces[i] = (struct complex){ 0, 0 };
     }
 }
 
-/* Own rows of `to`, from all; each begins with another rank's, so that nobody is asked by all at once. */
-static void transpose(const struct run *run, const struct complex *from, struct complex *to)
+/* What `from` has for `to`. */
+static struct complex *piece(const struct run *run, struct span from, struct span to)
+{
+    return run->pieces + from.first * run->n + to.first * span_length(from);
+}
+
+static void take(const struct run *run, struct span theirs)
+{
+    size_t length = span_length(theirs);
+    const struct complex *from = piece(run, theirs, run->rows);
+    struct complex *to = run->x + run->rows.first * run->n + theirs.first;
+    for (size_t row = 0; row < run->count; row++)
+        memcpy(to + row * run->n, from + row * length, length * sizeof *from);
+}
+
+/* Each takes from another rank first, so that nobody is asked by all at once. */
+static void transpose(const struct run *run)
 {
     int ranks = run->job->ranks;
-    for (int step = 0; step < ranks; step++) {
-        struct span theirs = span_of(run->n, (run->job->rank + step) % ranks, ranks);
-        fft_transpose(from + theirs.first * run->n + run->rows.first, run->n,
-                      to + run->rows.first * run->n + theirs.first, run->n, run->count,
-                      span_length(theirs));
+    const struct complex *own = run->x + run->rows.first * run->n;
+
+    for (int rank = 0; rank < ranks; rank++) {
+        struct span theirs = span_of(run->n, rank, ranks);
+        fft_transpose(own + theirs.first, run->n, piece(run, run->rows, theirs), run->count,
+                      span_length(theirs), run->count);
     }
+    check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
+    for (int step = 0; step < ranks; step++)
+        take(run, span_of(run->n, (run->job->rank + step) % ranks, ranks));
+    check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
 }
 
 static void transform(void *arg)
 {
     struct run *run = arg;
-    size_t first = run->rows.first * run->n;
-
-    fft_rows(run->a + first, run->count, run->n, run->roots);
-    check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
-    transpose(run, run->a, run->b);
-    fft_rows(run->b + first, run->count, run->n, run->roots);
-    check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
-    transpose(run, run->b, run->a);
-    check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
+    for (int dimension = 0; dimension < 2; dimension++) {
+        fft_rows(run->x + run->rows.first * run->n, run->count, run->n, run->roots);
+        transpose(run);
+    }
 }
 
 static void collect(void *arg, void *answer_out)
 {
     struct run *run = arg;
-    if (answer_out) memcpy(answer_out, run->a, run->n * run->n * sizeof *run->a);
+    if (answer_out) memcpy(answer_out, run->x, run->n * run->n * sizeof *run->x);
 }
 
 static void destroy(void *arg)
 {
     struct run *run = arg;
-    app_region_free(run->a);
-    app_region_free(run->b);
+    app_region_free(run->x);
+    app_region_free(run->pieces);
     free(run->roots);
     free(run);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Radix sort in shared memory: keys, runs and counts lie there; each rank writes its own parts, and takes
  * pieces from the runs of the others. Scattering keys straight to their places would be shorter, and is
- * what shared memory by pages is worst at: all would write to the same pages at the same time. */
+ * what shared memory by pages is worst at: all would write to the same pages at the same time. What a rank
+ * takes of a run is one stretch, about as long from each: units may be as long, but not longer. */
 #include "sort.h"
 
 #include <stdlib.h>
@@ -18,18 +19,22 @@ struct run {
 static void *create(const struct job *job)
 {
     struct run *run = app_memory(sizeof *run);
-    size_t bytes = job->n * sizeof(uint32_t);
+    size_t bytes = job->n * sizeof(uint32_t), ranks = (size_t)job->ranks;
+    unsigned unit_pages = unit_for(bytes / ranks / ranks);
+    byre_dsm_attr_t keys = { .home = BYRE_DSM_HOME_BLOCK,
+                             .unit_pages = unit_pages,
+                             .name = "sort.keys" };
+    byre_dsm_attr_t runs = { .home = BYRE_DSM_HOME_BLOCK,
+                             .unit_pages = unit_pages,
+                             .name = "sort.runs" };
+    byre_dsm_attr_t counts = { .home = BYRE_DSM_HOME_BLOCK, .name = "sort.counts" };
 
     run->job = job;
     run->part = span_of(job->n, job->rank, job->ranks);
-    run->keys =
-        app_region(bytes, &(byre_dsm_attr_t){ .home = BYRE_DSM_HOME_BLOCK, .name = "sort.keys" });
-    run->runs =
-        app_region(bytes, &(byre_dsm_attr_t){ .home = BYRE_DSM_HOME_BLOCK, .name = "sort.runs" });
-    run->counts =
-        app_region((size_t)job->ranks * page_bytes(),
-                   &(byre_dsm_attr_t){ .home = BYRE_DSM_HOME_BLOCK, .name = "sort.counts" });
-    run->all = app_memory((size_t)job->ranks * sizeof *run->all);
+    run->keys = app_region(bytes, &keys);
+    run->runs = app_region(bytes, &runs);
+    run->counts = app_region(ranks * page_bytes(), &counts);
+    run->all = app_memory(ranks * sizeof *run->all);
     return run;
 }
 
