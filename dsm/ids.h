@@ -8,6 +8,8 @@
 
 enum {
     BYRE__AM_DSM_FREE = BYRE__AM_PARTS + 24, /* heap.c: a block of the receiver's slice */
+    BYRE__AM_DSM_REPORT,                     /* report_send.c: to rank 0 */
+    BYRE__AM_DSM_REPORT_ASK                  /* report_send.c: from rank 0 */
 };
 
 #endif
