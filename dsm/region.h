@@ -175,10 +175,6 @@ static inline size_t unit_at(const dsm_region_t *region, const void *addr)
     return (size_t)((const char *)addr - region->app) / region->unit_bytes;
 }
 
-/* For reports: the name of a region, where a unit of it is; "" and NULL when it is gone. */
-const char *byre__dsm_region_name(uint32_t id);
-const void *byre__dsm_region_unit(uint32_t id, size_t unit);
-
 int byre__dsm_home(const dsm_region_t *region, size_t unit);
 /* Who is asked for it: with the dynamic manager the probable owner. */
 int byre__dsm_manager(const dsm_region_t *region, size_t unit);
