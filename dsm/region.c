@@ -228,6 +228,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
         if (region != NULL) unmake(region);
         return error;
     }
+    byre__dsm_origin_calls();
     *addr_out = region->app;
     return BYRE_OK;
 }

@@ -260,6 +260,9 @@ void byre__dsm_origin_start(void);
 bool byre__dsm_origin_is_mpi(const void *ucontext);
 
 const void *byre__dsm_origin_pc(const void *ucontext);
+bool byre__dsm_origin_is_library(const char *name); /* of MPI */
+/* origin_calls.c: from now on MPI's system calls on shared memory that is elsewhere are noticed. */
+void byre__dsm_origin_calls(void);
 
 /* lost.c */
 /* Calls the callback, which may not return; else the program ends. Nothing is locked. */
