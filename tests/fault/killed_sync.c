@@ -146,11 +146,9 @@ static void home(void)
     byre_dsm_event_t event = BYRE_DSM_EVENT(victim);
     byre_dsm_counter_t number = BYRE_DSM_COUNTER(victim);
     if (me == 0) EXPECT(BYRE_OK, byre_dsm_lock(&second));
+    if (me == victim) EXPECT(BYRE_OK, byre_dsm_lock(&theirs));
     EXPECT(BYRE_OK, byre_barrier());
-    if (me == victim) {
-        EXPECT(BYRE_OK, byre_dsm_lock(&theirs));
-        die_when_all_wait();
-    }
+    if (me == victim) die_when_all_wait();
     about_to_wait();
     if (me % 3 == 0)
         EXPECT(BYRE_EPEER, byre_dsm_lock(&theirs));
