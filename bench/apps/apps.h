@@ -19,7 +19,7 @@
 #ifndef BYRE_APPS_H
 #define BYRE_APPS_H
 
-#include "../bench.h"
+#include "bench/bench.h"
 
 #include <stdint.h>
 

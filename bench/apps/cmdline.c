@@ -108,7 +108,7 @@ static int parse_number(const char *option, const char *text, size_t most, size_
 
 static int parse_reps(struct cmdline *cmd)
 {
-    size_t reps;
+    size_t reps = 0;
     int status = parse_number("reps", optarg, 10000, &reps);
     if (!status) cmd->reps = (int)reps;
     return status;
