@@ -165,7 +165,7 @@ typedef struct byre_dsm_stats {
     uint64_t downgrades;    /**< units that others wanted to read and that could be written before */
     uint64_t held;          /**< requests that waited for a hold time, a pin or a waiting thread */
     uint64_t frozen;        /**< times a unit was frozen */
-    uint64_t evicted;       /**< copies given up because the kernel had no mappings left */
+    uint64_t flushes;       /**< times a view was closed as a whole, because mappings ran out */
     uint64_t protections;   /**< protection changes asked of the kernel */
 } byre_dsm_stats_t;
 

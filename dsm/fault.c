@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A thread touches memory that is not here. Everything happens on that thread, in its SIGSEGV handler:
+ * it asks, drives the engine until the unit has come, and repeats the access.
+ *
+ * Why that is safe: a page fault is synchronous. Application code that faults holds no lock of the
+ * runtime or of MPI, so the thread may enter both, as any call of Byre could in its place. It is not
+ * application code when the thread is
+ *   inside the runtime      its calls copy such buffers beforehand (paged.h), so it is a handler of active
+ *                           messages, or a call that was forgotten
+ *   inside MPI              the application gave it shared memory that is not pinned: origin.c
+ * Then waiting would be a deadlock, and the program ends with a message instead.
+ */
+#include "fault.h"
+
+#include "log.h"
+#include "region.h"
+#include "report.h"
+#include <stdlib.h>
+
+static bool refuse(const dsm_region_t *region, uintptr_t addr, const char *where,
+                   const char *remedy)
+{
+    byre__dsm_say("address %p of shared memory%s%s was touched %s, while its page is elsewhere: %s",
+                  (void *)addr, region->name[0] != 0 ? " of region " : "", region->name, /* NOLINT */
+                  where, remedy);
+    return false;
+}
+
+/* Is the access one that cannot wait? */
+static bool is_hopeless(const dsm_region_t *region, const byre__fault_t *fault)
+{
+    if (byre__in_handler())
+        return !refuse(region, fault->addr, "in a handler of active messages",
+                       "handlers may not wait; use byre_dsm_pin beforehand, or a pop-up thread");
+    if (fault->in_runtime)
+        return !refuse(region, fault->addr, "inside a call of Byre",
+                       "use byre_dsm_pin beforehand");
+    if (byre__dsm_origin_is_mpi(fault->ucontext))
+        return !refuse(region, fault->addr, "inside MPI",
+                       "link with -lbyre_pmpi, or call byre_dsm_pin before the MPI call and "
+                       "byre_dsm_unpin after it");
+    return false;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+struct wait {
+    const dsm_unit_t *unit;
+    const dsm_region_t *region;
+    enum dsm_access need;
+    int deaths;
+};
+
+/* Something has become of it. */
+static bool is_settled(void *arg)
+{
+    const struct wait *wait = arg;
+    return atomic_load_explicit(&wait->unit->access, memory_order_acquire) >= wait->need ||
+           atomic_load_explicit(&wait->unit->wanted, memory_order_acquire) == DSM_NONE ||
+           atomic_load_explicit(&wait->region->deaths, memory_order_relaxed) != wait->deaths;
+}
+
+static int wait_once(dsm_region_t *region, size_t unit, enum dsm_access need)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    struct wait wait = { u, region, need, region->deaths };
+    uint16_t *waiting = need == DSM_WRITE ? &u->writers : &u->readers;
+    (*waiting)++;
+    u->flags &= (uint8_t)~UNIT_WISH;
+    byre__dsm_unlock(region);
+    (void)byre__wait_until(is_settled, &wait, 0);
+    byre__dsm_lock(region);
+    (*waiting)--;
+    if (u->access >= need) {
+        u->since = byre__dsm_clock(); /* for a moment it is this thread's */
+        byre__dsm_holder_retry(region, 5000);
+        return BYRE_OK;
+    }
+    if (u->lost != 0) return BYRE_EPEER;
+    if (region->deaths != wait.deaths && u->wanted != DSM_NONE) {
+        u->lost = region->latest_death + 1; /* a request under way when a rank died: docs/dsm.md */
+        return BYRE_EPEER;
+    }
+    return BYRE_EAGAIN;
+}
+
+int byre__dsm_await(dsm_region_t *region, size_t unit, enum dsm_access need)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    if (region->attr.protocol == BYRE_DSM_MIGRATE) need = DSM_WRITE;
+    while (u->access < need) {
+        if (u->wanted == DSM_NONE) {
+            (void)byre__dsm_request(region, unit, 1, need, false);
+            if (u->wanted == DSM_NONE && u->lost != 0) return BYRE_EPEER;
+            if (u->access >= need) break;
+        }
+        int error = wait_once(region, unit, need);
+        if (error == BYRE_EPEER) return error;
+    }
+    if (u->mapped < u->access) {
+        u->flags &= (uint8_t)~UNIT_MARK;
+        byre__dsm_view(region, unit, 1, (enum dsm_access)u->access);
+    }
+    return BYRE_OK;
+}
+
+/* ---- the fault ---------------------------------------------------------------------------- */
+
+static void count_fault(dsm_region_t *region, const dsm_unit_t *u, enum dsm_access need)
+{
+    if (u->access >= need || u->wanted != DSM_NONE)
+        region->stats.other_faults++;
+    else if (need == DSM_READ)
+        region->stats.read_faults++;
+    else if (u->access == DSM_READ)
+        region->stats.upgrades++;
+    else
+        region->stats.write_faults++;
+}
+
+bool byre__dsm_fault_resolve(const byre__fault_t *fault, void *arg)
+{
+    dsm_region_t *region = arg;
+    enum dsm_access need = fault->write ? DSM_WRITE : DSM_READ;
+    size_t offset = fault->addr - (uintptr_t)region->app, unit = offset / region->unit_bytes;
+    if (region->published && fault->write) {
+        byre__dsm_say("write to %p, in region %s, which has been published: it is constant",
+                      (void *)fault->addr, region->name); /* NOLINT */
+        return false;
+    }
+    if (is_hopeless(region, fault)) return false;
+    byre__dsm_lock(region);
+    count_fault(region, &region->unit[unit], need);
+    if (__builtin_expect(byre__dsm_report_on, 0))
+        byre__dsm_report_fault(region->id, unit, offset % region->unit_bytes, fault->write,
+                               byre__dsm_origin_pc(fault->ucontext));
+    byre__dsm_stream(region, unit, need);
+    int error = byre__dsm_await(region, unit, need);
+    int dead = region->unit[unit].lost - 1;
+    byre__dsm_unlock(region);
+    if (__builtin_expect(error != BYRE_OK, 0)) {
+        byre__dsm_tell_lost(region, fault->addr, dead); /* may not return */
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The manager of a unit puts requests for it in order: invariant 3 (docs/dsm.md). Its state:
+ *
+ *   idle      inflight empty                    serve -> reading, writing
+ *   reading   inflight: those who have not confirmed their reads; more reads may be served
+ *   writing   UNIT_WRITING, inflight: the writer; everything else waits in the queue
+ *
+ * `owner` and `copyset` are as they will be when what is in flight is through. No request passes one that
+ * waits. With the dynamic manager (Li and Hudak 1989) the owner is the manager, and a rank that is not
+ * passes requests on to the probable owner: dynamic_forward.
+ */
+#include "region.h"
+
+#include "detector.h"
+#include "log.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum plan { PLAN_WAIT, PLAN_LOST, PLAN_GRANT, PLAN_ZERO, PLAN_FORWARD };
+
+struct decision {
+    enum plan plan;
+    int source;     /* FORWARD: who has the bytes; LOST: who had them */
+    bool alone;     /* acknowledgements are needed, so it cannot be part of a run */
+};
+
+struct request {
+    int requester;
+    enum dsm_access kind;
+    uint8_t hops;
+    bool have; /* the requester has a copy to read */
+};
+
+static bool is_dynamic(const dsm_region_t *region)
+{
+    return region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC;
+}
+
+int byre__dsm_home(const dsm_region_t *region, size_t unit)
+{
+    switch (region->attr.home) {
+    case BYRE_DSM_HOME_BLOCK:
+        return (int)(unit / region->block_units);
+    case BYRE_DSM_HOME_CYCLIC:
+    case BYRE_DSM_HOME_FIRST_TOUCH:
+        return (int)(unit % (size_t)byre__dsm.size);
+    case BYRE_DSM_HOME_RANK:
+        break;
+    }
+    return region->attr.home_rank;
+}
+
+int byre__dsm_manager(const dsm_region_t *region, size_t unit)
+{
+    int owner = region->unit[unit].owner;
+    if (is_dynamic(region)) return owner != 0 ? owner - 1 : byre__dsm_home(region, unit);
+    if (region->attr.manager == BYRE_DSM_MANAGER_CENTRAL) return region->attr.home_rank;
+    return byre__dsm_home(region, unit);
+}
+
+/* ---- deciding ----------------------------------------------------------------------------- */
+
+/* May this rank, not the owner, serve a reader from its own copy? */
+static bool may_serve(const dsm_region_t *region, size_t unit)
+{
+    const dsm_unit_t *u = &region->unit[unit];
+    return u->access >= DSM_READ && !(u->flags & UNIT_DEFERRED) &&
+           set_has(copyset_of(region, unit), byre__dsm.rank);
+}
+
+static bool has_others(const uint64_t *set, int a, int b)
+{
+    for (int r = 0; (r = byre__dsm_set_next(set, r)) >= 0; r++)
+        if (r != a && r != b) return true;
+    return false;
+}
+
+/* What can be done for a request, the queue aside. */
+static struct decision decide(const dsm_region_t *region, size_t unit,
+                              const struct request *request)
+{
+    const dsm_unit_t *u = &region->unit[unit];
+    const uint64_t *copyset = copyset_of(region, unit);
+    bool write = request->kind == DSM_WRITE;
+    if (u->gone != 0) return (struct decision){ .plan = PLAN_LOST, .source = u->gone - 1 };
+    if ((u->flags & UNIT_WRITING) || (write && !set_empty(inflight_of(region, unit))) ||
+        set_has(inflight_of(region, unit), request->requester))
+        return (struct decision){ .plan = PLAN_WAIT };
+    if (set_empty(copyset)) return (struct decision){ .plan = PLAN_ZERO };
+    int owner = u->owner - 1;
+    bool has_copy = owner == request->requester ||
+                    (request->have && set_has(copyset, request->requester));
+    if (has_copy)
+        return (struct decision){ .plan = PLAN_GRANT,
+                                  .alone = write && has_others(copyset, request->requester, -1) };
+    int source = !write && may_serve(region, unit) ? byre__dsm.rank : owner;
+    return (struct decision){ .plan = PLAN_FORWARD,
+                              .source = source,
+                              .alone = write && has_others(copyset, request->requester, source) };
+}
+
+static bool same(const struct decision *a, const struct decision *b)
+{
+    return a->plan == b->plan && a->source == b->source && !a->alone && !b->alone;
+}
+
+/* ---- serving ------------------------------------------------------------------------------ */
+
+static dsm_msg_t make(const dsm_region_t *region, size_t first, size_t count,
+                      const struct request *request)
+{
+    return (dsm_msg_t){ .region = region->id,
+                        .kind = (uint8_t)request->kind,
+                        .hops = request->hops,
+                        .first = first,
+                        .count = (uint32_t)count,
+                        .requester = request->requester,
+                        .peer = byre__dsm.rank };
+}
+
+/* Who must drop its copy: all of the copyset but the writer, and who sends it the bytes. */
+static void find_readers(const dsm_region_t *region, size_t unit, int writer, int source,
+                         uint64_t *readers_out)
+{
+    memcpy(readers_out, copyset_of(region, unit), byre__dsm.words * sizeof *readers_out);
+    set_remove(readers_out, writer);
+    if (source >= 0) set_remove(readers_out, source);
+}
+
+static void begin_read(dsm_region_t *region, size_t unit, const struct request *request)
+{
+    set_add(copyset_of(region, unit), request->requester);
+    set_add(inflight_of(region, unit), request->requester);
+}
+
+static void begin_write(dsm_region_t *region, size_t unit, const struct request *request,
+                        int source)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    if (!is_dynamic(region)) {
+        set_clear(copyset_of(region, unit));
+        set_add(copyset_of(region, unit), request->requester);
+        u->source = source >= 0 ? u->owner : 0;
+        u->owner = 1 + request->requester;
+    }
+    u->flags |= UNIT_WRITING;
+    set_add(inflight_of(region, unit), request->requester);
+}
+
+static void serve_read(dsm_region_t *region, size_t first, size_t count,
+                       const struct request *request, const struct decision *decision)
+{
+    dsm_msg_t msg = make(region, first, count, request);
+    for (size_t i = first; i < first + count; i++) begin_read(region, i, request);
+    if (decision->plan == PLAN_FORWARD)
+        (void)byre__dsm_emit(region, decision->source, DSM_FORWARD, &msg, NULL);
+    else
+        (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, NULL);
+}
+
+static void serve_write(dsm_region_t *region, size_t first, size_t count,
+                        const struct request *request, const struct decision *decision)
+{
+    uint64_t readers[64];
+    bool forward = decision->plan == PLAN_FORWARD;
+    int source = forward ? decision->source : -1;
+    dsm_msg_t msg = make(region, first, count, request);
+    find_readers(region, first, request->requester, source, readers);
+    for (size_t i = first; i < first + count; i++) begin_write(region, i, request, source);
+    if (decision->alone)
+        for (int r = 0; (r = byre__dsm_set_next(readers, r)) >= 0; r++)
+            (void)byre__dsm_emit(region, r, DSM_INVALIDATE, &msg, NULL);
+    const uint64_t *acks = decision->alone ? readers : NULL;
+    if (forward) {
+        (void)byre__dsm_emit(region, source, DSM_FORWARD, &msg, acks);
+        return;
+    }
+    if (is_dynamic(region) && request->requester != byre__dsm.rank) {
+        msg.flags |= DSM_OWN;
+        (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, acks);
+        byre__dsm_manager_hand_over(region, first, request->requester);
+        return;
+    }
+    (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, acks);
+}
+
+/* Nobody has touched it: all frames of it are zero, and the first to come owns it. */
+static void serve_zero(dsm_region_t *region, size_t first, size_t count,
+                       const struct request *request)
+{
+    dsm_msg_t msg = make(region, first, count, request);
+    bool dynamic = is_dynamic(region), write = request->kind == DSM_WRITE;
+    bool away = dynamic && request->requester != byre__dsm.rank;
+    for (size_t i = first; i < first + count; i++) {
+        region->unit[i].owner = 1 + request->requester;
+        set_add(copyset_of(region, i), request->requester);
+        if (away) continue;
+        set_add(inflight_of(region, i), request->requester);
+        if (write) region->unit[i].flags |= UNIT_WRITING;
+    }
+    if (dynamic) msg.flags |= DSM_OWN;
+    (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, NULL);
+    for (size_t i = first; away && i < first + count; i++)
+        byre__dsm_manager_hand_over(region, i, request->requester);
+}
+
+static void tell_lost(dsm_region_t *region, size_t unit, int requester, enum dsm_access kind,
+                      int dead, bool answer)
+{
+    dsm_msg_t msg = { .region = region->id,
+                      .kind = (uint8_t)kind,
+                      .flags = answer ? DSM_FAILED : 0,
+                      .first = unit,
+                      .count = 1,
+                      .requester = requester,
+                      .peer = dead };
+    (void)byre__dsm_emit(region, requester, DSM_LOST, &msg, NULL);
+}
+
+static void serve(dsm_region_t *region, size_t first, size_t count, const struct request *request,
+                  const struct decision *decision)
+{
+    if (decision->plan == PLAN_LOST)
+        for (size_t i = first; i < first + count; i++)
+            tell_lost(region, i, request->requester, request->kind, decision->source, false);
+    else if (decision->plan == PLAN_ZERO)
+        serve_zero(region, first, count, request);
+    else if (request->kind == DSM_WRITE)
+        serve_write(region, first, count, request, decision);
+    else
+        serve_read(region, first, count, request, decision);
+}
+
+/* ---- the queue ---------------------------------------------------------------------------- */
+
+static void enqueue(dsm_unit_t *u, const struct request *request)
+{
+    dsm_queued_t *entry = malloc(sizeof *entry);
+    BYRE__ASSERT(entry != NULL); /* a lost request would hang its thread */
+    *entry = (dsm_queued_t){ .requester = request->requester,
+                             .kind = (uint8_t)request->kind,
+                             .hops = request->hops,
+                             .have = request->have };
+    dsm_queued_t **end = &u->queue;
+    while (*end != NULL) end = &(*end)->next;
+    *end = entry;
+}
+
+static struct request dequeue(dsm_unit_t *u)
+{
+    dsm_queued_t *entry = u->queue;
+    struct request request = { entry->requester, (enum dsm_access)entry->kind, entry->hops,
+                               entry->have };
+    u->queue = entry->next;
+    free(entry);
+    return request;
+}
+
+static void serve_queue(dsm_region_t *region, size_t unit)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    while (u->queue != NULL) {
+        const dsm_queued_t *head = u->queue;
+        struct request request = { head->requester, (enum dsm_access)head->kind, head->hops,
+                                   head->have };
+        struct decision decision = decide(region, unit, &request);
+        if (decision.plan == PLAN_WAIT) return;
+        (void)dequeue(u);
+        serve(region, unit, 1, &request, &decision);
+    }
+}
+
+void byre__dsm_manager_drop(dsm_region_t *region, size_t unit)
+{
+    while (region->unit[unit].queue != NULL) (void)dequeue(&region->unit[unit]);
+}
+
+/* ---- the dynamic manager -------------------------------------------------------------------- */
+
+static bool is_owner(const dsm_region_t *region, size_t unit)
+{
+    return byre__dsm_manager(region, unit) == byre__dsm.rank;
+}
+
+/* Pass a request on. The one who wants to write will be the owner after all who are before it. */
+static void dynamic_forward(dsm_region_t *region, size_t unit, const struct request *request)
+{
+    int owner = byre__dsm_manager(region, unit);
+    dsm_msg_t msg = make(region, unit, 1, request);
+    if (request->have) msg.flags |= DSM_HAVE;
+    if (request->kind == DSM_WRITE) region->unit[unit].owner = 1 + request->requester;
+    if (byre__dsm_emit(region, owner, DSM_REQUEST, &msg, NULL) != BYRE_OK)
+        tell_lost(region, unit, request->requester, request->kind, owner, false);
+}
+
+void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    u->owner = 1 + owner;
+    u->flags &= (uint8_t)~UNIT_WRITING;
+    set_clear(copyset_of(region, unit));
+    set_clear(inflight_of(region, unit));
+    while (u->queue != NULL) {
+        struct request request = dequeue(u);
+        dynamic_forward(region, unit, &request);
+    }
+}
+
+void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    u->owner = 1 + byre__dsm.rank;
+    u->flags |= UNIT_WRITING; /* until it is complete */
+    set_clear(copyset_of(region, unit));
+    set_add(copyset_of(region, unit), byre__dsm.rank);
+}
+
+void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
+{
+    region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
+    set_clear(inflight_of(region, unit));
+    serve_queue(region, unit);
+}
+
+/* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */
+static void not_the_owner(dsm_region_t *region, size_t unit, const struct request *request)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    if (u->wanted == DSM_WRITE)
+        enqueue(u, request);
+    else
+        dynamic_forward(region, unit, request);
+}
+
+/* ---- what comes --------------------------------------------------------------------------- */
+
+static void refuse(dsm_region_t *region, size_t first, size_t count, const struct request *request)
+{
+    dsm_msg_t msg = make(region, first, count, request);
+    (void)byre__dsm_emit(region, request->requester, DSM_REFUSED, &msg, NULL);
+}
+
+/* May the unit be served at once? */
+static bool is_free(const dsm_region_t *region, size_t unit, const struct request *request,
+                    struct decision *decision_out)
+{
+    if (is_dynamic(region) && !is_owner(region, unit)) return false;
+    if (region->unit[unit].queue != NULL) return false;
+    *decision_out = decide(region, unit, request);
+    return decision_out->plan != PLAN_WAIT;
+}
+
+/* The unit that is needed: served, or it waits. */
+static void request_needed(dsm_region_t *region, size_t unit, const struct request *request)
+{
+    struct decision decision;
+    if (is_dynamic(region) && !is_owner(region, unit))
+        not_the_owner(region, unit, request);
+    else if (is_free(region, unit, request, &decision))
+        serve(region, unit, 1, request, &decision);
+    else
+        enqueue(&region->unit[unit], request);
+}
+
+/* A run of wishes that can be served together. Returns its length, 0 if the first cannot be served. */
+static size_t find_run(const dsm_region_t *region, size_t first, size_t count,
+                       const struct request *request, struct decision *decision_out)
+{
+    struct decision next;
+    size_t n = 0;
+    if (!is_free(region, first, request, decision_out) || decision_out->alone) return 0;
+    for (n = 1; n < count; n++)
+        if (!is_free(region, first + n, request, &next) || !same(decision_out, &next)) break;
+    return n;
+}
+
+void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg)
+{
+    struct request request = { msg->requester, (enum dsm_access)msg->kind, msg->hops,
+                               msg->flags & DSM_HAVE };
+    size_t at = msg->first, end = msg->first + msg->count;
+    struct decision decision;
+    bool needed = !(msg->flags & DSM_WISH);
+    if (needed && find_run(region, at, 1, &request, &decision) == 0)
+        request_needed(region, at++, &request);
+    while (at < end) {
+        size_t n = find_run(region, at, end - at, &request, &decision);
+        if (n > 0) {
+            serve(region, at, n, &request, &decision);
+            at += n;
+            continue;
+        }
+        size_t from = at;
+        while (at < end && find_run(region, at, 1, &request, &decision) == 0) at++;
+        refuse(region, from, at - from, &request);
+    }
+}
+
+void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int source)
+{
+    for (size_t i = msg->first; i < msg->first + msg->count; i++) {
+        dsm_unit_t *u = &region->unit[i];
+        if (!set_has(inflight_of(region, i), source)) continue; /* it was given up: gone.c */
+        set_remove(inflight_of(region, i), source);
+        if (msg->kind == DSM_WRITE) {
+            u->flags &= (uint8_t)~UNIT_WRITING;
+            if (msg->flags & DSM_FAILED) u->gone = 1 + msg->peer;
+            u->source = 0;
+        }
+        serve_queue(region, i);
+    }
+}
+
+/* ---- the dead ----------------------------------------------------------------------------- */
+
+static void forget_queued(dsm_unit_t *u, int dead)
+{
+    for (dsm_queued_t **at = &u->queue; *at != NULL;) {
+        dsm_queued_t *entry = *at;
+        if (entry->requester != dead) {
+            at = &entry->next;
+            continue;
+        }
+        *at = entry->next;
+        free(entry);
+    }
+}
+
+/* A living reader whose copy is certain becomes the owner; if there is none, the unit is gone. */
+static void find_new_owner(dsm_region_t *region, size_t unit, int dead)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    const uint64_t *copyset = copyset_of(region, unit), *inflight = inflight_of(region, unit);
+    for (int r = 0; (r = byre__dsm_set_next(copyset, r)) >= 0; r++) {
+        if (set_has(inflight, r) || byre__peer_absent(r)) continue;
+        u->owner = 1 + r;
+        return;
+    }
+    u->gone = 1 + dead;
+}
+
+/* Readers whose data may have been under way from the dead: those who have it ignore this, the others
+ * ask again. */
+static void refuse_readers(dsm_region_t *region, size_t unit)
+{
+    uint64_t *inflight = inflight_of(region, unit);
+    for (int r = 0; (r = byre__dsm_set_next(inflight, r)) >= 0; r++) {
+        struct request request = { .requester = r, .kind = DSM_READ };
+        set_remove(inflight, r);
+        refuse(region, unit, 1, &request);
+    }
+}
+
+void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    bool writing = u->flags & UNIT_WRITING, writer = set_has(inflight_of(region, unit), dead);
+    set_remove(copyset_of(region, unit), dead);
+    set_remove(inflight_of(region, unit), dead);
+    forget_queued(u, dead);
+    if (is_dynamic(region)) {
+        if (writing && writer) u->flags &= (uint8_t)~UNIT_WRITING;
+    } else if (writing && writer) {
+        u->flags &= (uint8_t)~UNIT_WRITING;
+        u->gone = 1 + dead;
+    } else if (writing && u->source == 1 + dead) {
+        int requester = u->owner - 1; /* it may have got the data: it will tell */
+        tell_lost(region, unit, requester, DSM_WRITE, dead, true);
+        return;
+    } else if (!writing && u->owner == 1 + dead) {
+        find_new_owner(region, unit, dead);
+        refuse_readers(region, unit);
+    }
+    serve_queue(region, unit);
+}

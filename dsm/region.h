@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Regions, units, and what the files of the coherence protocol share.
+ *
+ *   fault.c     a thread touches a unit that is not here: classify, request, wait
+ *   request.c   the requester: asks the manager, installs what comes          (REQUEST, DATA, GRANT, ACK)
+ *   manager.c   the manager: who has what, who is next             (REQUEST, CONFIRM; dynamic forwarding)
+ *   holder.c    whoever has a copy: gives it, drops it, or puts that off            (FORWARD, INVALIDATE)
+ *   view.c      what the application sees of the frames: protection changes, mappings counted
+ *   frames.c    the window of addresses, the memfd with two views
+ *   stream.c    detects strides, fetches ahead
+ *   pin.c       byre_dsm_pin and unpin
+ *   gone.c      peers that have failed
+ *   region.c    alloc, free, publish; agreement of all ranks
+ *
+ * Protocol and invariants 1-4, 6: docs/dsm.md. One lock a region guards all of its fields and units,
+ * but for those that say otherwise. It is held across sends, which never block, and protection changes,
+ * never while waiting, and whoever holds it touches service views only, so it never faults. Order:
+ * region lock, then the runtime's leaves.
+ */
+#ifndef BYRE__DSM_REGION_H
+#define BYRE__DSM_REGION_H
+
+#include "progress.h"
+#include "timer.h"
+#include "wire.h"
+#include <byre_dsm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* In the order of what they permit. */
+enum dsm_access { DSM_NONE, DSM_READ, DSM_WRITE };
+
+/* A dsm node: what has frames and takes part in coherence. A rank now; ranks of one machine may share
+ * their frames one day. */
+typedef int dsm_node_t;
+
+enum {
+    UNIT_DATA_CAME = 1, /* requester of a write: only acknowledgements are missing */
+    UNIT_WISH = 2,      /* requested ahead: nobody waits for it */
+    UNIT_MARK = 4,      /* opened when touched, so that more is fetched then: stream.c */
+    UNIT_FROZEN = 8,    /* held for defrost_us */
+    UNIT_DEFERRED = 16, /* something of it is in region->deferred */
+    UNIT_WRITING = 32   /* manager: the transaction in flight is a write */
+};
+
+/* A request that waits at its manager. */
+typedef struct dsm_queued {
+    struct dsm_queued *next;
+    int32_t requester;
+    uint8_t kind, hops;
+    bool have; /* as DSM_HAVE */
+} dsm_queued_t;
+
+/* All zero is a unit that nobody has touched. */
+typedef struct dsm_unit {
+    /* this rank's copy. access, wanted, lost: written under the lock, read by waiting threads */
+    _Atomic uint8_t access; /* enum dsm_access: what this rank may do */
+    _Atomic uint8_t wanted; /* what was requested; NONE: nothing is under way */
+    uint8_t mapped;         /* what the application view permits: at most `access` */
+    uint8_t flags;
+    _Atomic int32_t lost; /* 1 + the dead rank that had it, of the last request */
+    uint16_t readers, writers;   /* threads of this rank that wait for it */
+    uint16_t pins, write_pins;   /* all, and those to write */
+    uint32_t since;              /* time of arrival: dsm_clock() */
+    uint16_t bounces;            /* taken away soon after arrival, times in a row */
+    uint8_t unused[2];
+    /* manager */
+    int32_t owner;  /* 1 + owner; 0: not touched yet. Dynamic: the probable one, 0 is the home */
+    int32_t source; /* 1 + the previous owner, while it gives the unit to a writer */
+    int32_t gone;   /* 1 + the dead rank with the only copy */
+    dsm_queued_t *queue;
+} dsm_unit_t;
+
+/* What was put off, in order of arrival. */
+typedef struct dsm_deferred {
+    struct dsm_deferred *next;
+    enum byre__dsm_id id; /* FORWARD or INVALIDATE */
+    bool has_acks;
+    dsm_msg_t msg;
+    uint64_t acks[]; /* as behind the message */
+} dsm_deferred_t;
+
+typedef struct dsm_region {
+    pthread_mutex_t lock;
+    _Atomic uint32_t id; /* 0: not in use; a slot's number and how often it was used */
+    char name[64];
+    byre_dsm_attr_t attr;
+    char *app, *service; /* the two views */
+    size_t bytes, unit_bytes, units;
+    size_t block_units; /* home placement BLOCK: units a rank */
+    bool published;
+    dsm_unit_t *unit;   /* [units] */
+    uint64_t *copyset;  /* [units][words] manager: who may have a copy */
+    uint64_t *inflight; /* [units][words] manager: requesters that have not confirmed */
+    uint64_t *missing;  /* [units][words] requester of a write: acknowledgements that are due */
+    _Atomic size_t under_way; /* units with `wanted` */
+    _Atomic int deaths;       /* dynamic: requests under way are given up when it changes */
+    int latest_death;         /* the rank */
+    dsm_deferred_t *deferred, **deferred_end;
+    byre__timer_t timer; /* to look at `deferred` */
+    size_t pinned;       /* units with pins */
+    size_t splits;       /* neighbours with different protection */
+    byre_dsm_stats_t stats;
+} dsm_region_t;
+
+enum { DSM_REGIONS = 1024 };
+extern dsm_region_t byre__dsm_regions[DSM_REGIONS];
+
+typedef struct dsm_world {
+    bool up;
+    int rank, size;
+    size_t words; /* of a set of ranks */
+    size_t page;
+} dsm_world_t;
+extern dsm_world_t byre__dsm;
+
+/* Tests switch coherence off to see that they notice: INVALIDATE is acknowledged and ignored. */
+extern bool byre__dsm_no_invalidate;
+
+/* ---- sets of ranks ------------------------------------------------------------------------ */
+
+static inline bool set_has(const uint64_t *set, int rank)
+{
+    return set[rank / 64] >> (rank % 64) & 1;
+}
+static inline void set_add(uint64_t *set, int rank)
+{
+    set[rank / 64] |= UINT64_C(1) << (rank % 64);
+}
+static inline void set_remove(uint64_t *set, int rank)
+{
+    set[rank / 64] &= ~(UINT64_C(1) << (rank % 64));
+}
+static inline bool set_empty(const uint64_t *set)
+{
+    for (size_t i = 0; i < byre__dsm.words; i++)
+        if (set[i] != 0) return false;
+    return true;
+}
+static inline void set_clear(uint64_t *set)
+{
+    for (size_t i = 0; i < byre__dsm.words; i++) set[i] = 0;
+}
+/* The first member from `rank` on, or -1. */
+int byre__dsm_set_next(const uint64_t *set, int rank);
+
+static inline uint64_t *copyset_of(const dsm_region_t *region, size_t unit)
+{
+    return region->copyset + unit * byre__dsm.words;
+}
+static inline uint64_t *inflight_of(const dsm_region_t *region, size_t unit)
+{
+    return region->inflight + unit * byre__dsm.words;
+}
+static inline uint64_t *missing_of(const dsm_region_t *region, size_t unit)
+{
+    return region->missing + unit * byre__dsm.words;
+}
+
+/* ---- regions ------------------------------------------------------------------------------ */
+
+/* The region that holds all of [addr, addr + bytes), or NULL. */
+dsm_region_t *byre__dsm_region_at(const void *addr, size_t bytes);
+/* A message's region, locked; NULL: it is gone, or the message makes no sense. */
+dsm_region_t *byre__dsm_region_enter(const dsm_msg_t *msg, size_t bytes);
+void byre__dsm_lock(dsm_region_t *region);
+void byre__dsm_unlock(dsm_region_t *region);
+
+static inline size_t unit_at(const dsm_region_t *region, const void *addr)
+{
+    return (size_t)((const char *)addr - region->app) / region->unit_bytes;
+}
+
+int byre__dsm_home(const dsm_region_t *region, size_t unit);
+/* Who is asked for it: with the dynamic manager the probable owner. */
+int byre__dsm_manager(const dsm_region_t *region, size_t unit);
+
+/* ---- the protocol, all under the lock ------------------------------------------------------- */
+
+/* request.c */
+/* Ask for `first` and, as wishes, for those behind it, at most count - 1 of them, that have the same
+ * manager and are not here or under way. Returns how many units were asked for. */
+size_t byre__dsm_request(dsm_region_t *region, size_t first, size_t count, enum dsm_access kind,
+                         bool wish);
+void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks,
+                           int source);
+void byre__dsm_holder_ack(dsm_region_t *region, const dsm_msg_t *msg, int source);
+void byre__dsm_refused(dsm_region_t *region, const dsm_msg_t *msg);
+void byre__dsm_lost(dsm_region_t *region, const dsm_msg_t *msg, int source);
+/* An acknowledgement that will not come. */
+void byre__dsm_ack_from_dead(dsm_region_t *region, size_t unit, int dead);
+
+/* manager.c */
+void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg);
+void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int source);
+/* Dynamic: this rank becomes the owner, and then may do what it wanted; another one becomes it. */
+void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit);
+void byre__dsm_manager_settle(dsm_region_t *region, size_t unit);
+void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner);
+/* A rank is dead. */
+void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead);
+void byre__dsm_manager_drop(dsm_region_t *region, size_t unit); /* frees its queue */
+
+/* holder.c */
+void byre__dsm_holder_start(dsm_region_t *region);
+void byre__dsm_holder_forward(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks);
+void byre__dsm_holder_invalidate(dsm_region_t *region, const dsm_msg_t *msg);
+/* Look again at what was put off; `soon_ns` from now when there is any. */
+void byre__dsm_holder_retry(dsm_region_t *region, uint64_t soon_ns);
+void byre__dsm_deferred_drop(dsm_region_t *region);
+
+/* view.c */
+/* Let the application view of some units permit `access` and no more. */
+void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_access access);
+int byre__dsm_view_start(void);
+void byre__dsm_view_forget(dsm_region_t *region); /* it is being unmapped */
+extern long byre__dsm_view_budget;               /* mappings that protection changes may make */
+
+/* wire.c */
+/* Send a message of the protocol, or deliver it here if it is for this rank. acks may be NULL. BYRE_EPEER:
+ * the rank is dead. */
+int byre__dsm_emit(dsm_region_t *region, int to, enum byre__dsm_id id, const dsm_msg_t *msg,
+                   const uint64_t *acks);
+int byre__dsm_wire_start(void);
+void byre__dsm_wire_stop(void);
+
+/* Microseconds (nearly), for differences. */
+uint32_t byre__dsm_clock(void);
+
+/* ---- others ------------------------------------------------------------------------------- */
+
+/* frames.c */
+int byre__dsm_frames_start(void); /* BYRE_ENOMEM: no window of addresses; then there is no DSM */
+void byre__dsm_frames_stop(void);
+/* Address space in the window: the same on all ranks when called in the same order. 0: none. */
+uintptr_t byre__dsm_frames_reserve(size_t bytes, size_t align);
+void byre__dsm_frames_release(uintptr_t at, size_t bytes);
+int byre__dsm_frames_map(uintptr_t at, size_t bytes, char **app_out, char **service_out);
+void byre__dsm_frames_unmap(char *app, char *service, size_t bytes);
+size_t byre__dsm_window_bytes(void);
+
+/* fault.c */
+struct byre__fault;
+bool byre__dsm_fault_resolve(const struct byre__fault *fault, void *region);
+/* Wait until a unit permits `need`. Under the lock, which is given up meanwhile. BYRE_EPEER: lost. */
+int byre__dsm_await(dsm_region_t *region, size_t unit, enum dsm_access need);
+
+/* stream.c */
+/* A fault at `unit`: ask for it (unless it is under way or here), and for what will be touched next. */
+void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need);
+
+/* origin.c */
+void byre__dsm_origin_start(void);
+/* Was the interrupted code inside MPI? */
+bool byre__dsm_origin_is_mpi(const void *ucontext);
+
+const void *byre__dsm_origin_pc(const void *ucontext);
+
+/* lost.c */
+/* Calls the callback, which may not return; else the program ends. Nothing is locked. */
+void byre__dsm_tell_lost(const dsm_region_t *region, uintptr_t addr, int rank);
+void byre__dsm_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* gone.c */
+void byre__dsm_peer_gone(int rank);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fetching ahead. A thread that faults at equal distances is a stream, and units ahead of it are asked for
+ * in windows, each twice as long as the one before, up to a limit. The first unit of a window is left
+ * closed (UNIT_MARK): touching it is the sign to ask for the next window, which then travels while the
+ * thread is busy with this one. A stream begins late: fetching what nobody needs costs its owner, who
+ * must ask for it again to write it.
+ *
+ *   |u u u u|M w w w|M w w w w w w w|          u: faults that made the stream
+ *            ^       ^                         M touched: ask for the window behind the next
+ */
+#include "region.h"
+
+#include <stdlib.h>
+
+enum {
+    STREAMS = 4, /* a thread */
+    BEGIN = 3,   /* equal distances */
+    FIRST_WINDOW = 4,
+    WRITE_WINDOW = 16,
+    FARTHEST = 4096 /* units: a longer way is no stride */
+};
+#define WINDOW_BYTES ((size_t)1 << 20)
+
+struct stream {
+    uint32_t region;
+    enum dsm_access kind;
+    size_t last;      /* unit of the latest fault */
+    ptrdiff_t stride; /* 0: one fault so far */
+    unsigned streak;
+    size_t window;     /* 0: not fetching ahead yet */
+    size_t mark;       /* first unit of the latest window */
+    size_t ahead;      /* first unit that was not asked for */
+    unsigned long age; /* when it was used last */
+};
+
+static _Thread_local struct stream streams[STREAMS];
+static _Thread_local unsigned long now;
+
+static bool continues(const struct stream *s, size_t unit)
+{
+    if (s->window > 0 && (unit == s->mark || unit == s->ahead)) return true;
+    ptrdiff_t distance = (ptrdiff_t)unit - (ptrdiff_t)s->last;
+    return s->stride != 0 ? distance == s->stride || distance == 0
+                          : labs(distance) <= FARTHEST;
+}
+
+static struct stream *find(uint32_t region, size_t unit, enum dsm_access kind)
+{
+    struct stream *oldest = &streams[0];
+    for (struct stream *s = streams; s < streams + STREAMS; s++) {
+        if (s->region == region && s->kind == kind && continues(s, unit)) return s;
+        if (s->age < oldest->age) oldest = s;
+    }
+    *oldest = (struct stream){ .region = region, .kind = kind, .last = unit };
+    return oldest;
+}
+
+static size_t longest_window(const dsm_region_t *region, const struct stream *s)
+{
+    size_t most = WINDOW_BYTES / region->unit_bytes;
+    if (s->kind == DSM_WRITE && most > WRITE_WINDOW) most = WRITE_WINDOW;
+    return most > 0 ? most : 1;
+}
+
+static bool is_within(const dsm_region_t *region, ptrdiff_t unit)
+{
+    return unit >= 0 && (size_t)unit < region->units;
+}
+
+/* Wishes for [from, from + count). Neighbours in one message, as far as they have one manager. */
+static void wish_run(dsm_region_t *region, size_t from, size_t count, enum dsm_access kind)
+{
+    size_t end = from + count < region->units ? from + count : region->units;
+    for (size_t i = from; i < end;) {
+        size_t n = byre__dsm_request(region, i, end - i, kind, true);
+        i += n > 0 ? n : 1;
+    }
+}
+
+static void wish(dsm_region_t *region, struct stream *s)
+{
+    size_t most = longest_window(region, s);
+    s->window = s->window == 0 ? FIRST_WINDOW : 2 * s->window;
+    if (s->window > most) s->window = most;
+    s->mark = s->ahead;
+    if (s->mark < region->units && region->unit[s->mark].wanted == DSM_NONE &&
+        region->unit[s->mark].access < s->kind)
+        region->unit[s->mark].flags |= UNIT_MARK;
+    if (s->stride == 1) {
+        wish_run(region, s->ahead, s->window, s->kind);
+    } else {
+        ptrdiff_t at = (ptrdiff_t)s->ahead;
+        for (size_t i = 0; i < s->window && is_within(region, at); i++, at += s->stride)
+            (void)byre__dsm_request(region, (size_t)at, 1, s->kind, true);
+    }
+    ptrdiff_t ahead = (ptrdiff_t)s->ahead + s->stride * (ptrdiff_t)s->window;
+    if (is_within(region, ahead))
+        s->ahead = (size_t)ahead;
+    else
+        *s = (struct stream){ 0 }; /* the region ends here */
+}
+
+static void advance(dsm_region_t *region, struct stream *s, size_t unit)
+{
+    ptrdiff_t distance = (ptrdiff_t)unit - (ptrdiff_t)s->last;
+    if (s->window > 0 && (unit == s->mark || unit == s->ahead)) {
+        if (unit == s->ahead) s->ahead = (size_t)((ptrdiff_t)unit + s->stride);
+        s->last = unit;
+        wish(region, s);
+        return;
+    }
+    s->last = unit;
+    if (distance == 0) return;
+    s->streak = distance == s->stride ? s->streak + 1 : 1;
+    s->stride = distance;
+    ptrdiff_t next = (ptrdiff_t)unit + distance;
+    if (s->streak < BEGIN || !is_within(region, next)) return;
+    s->ahead = (size_t)next;
+    wish(region, s);
+}
+
+void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need)
+{
+    struct stream *s = find(region->id, unit, need);
+    s->age = ++now;
+    if (region->unit[unit].wanted == DSM_NONE && region->unit[unit].access < need)
+        (void)byre__dsm_request(region, unit, 1, need, false);
+    region->unit[unit].flags &= (uint8_t)~UNIT_MARK;
+    advance(region, s, unit);
+}
