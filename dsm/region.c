@@ -134,7 +134,6 @@ static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region
     atomic_store(&region->id, generation * DSM_REGIONS + slot);
     error = byre__fault_register(region->app, bytes, byre__dsm_fault_resolve, region);
     if (error != BYRE_OK) goto undo_id;
-    byre__dsm_report_region(region->id, region->name, region->app, region->unit_bytes);
     *region_out = region;
     return BYRE_OK;
 undo_id:
@@ -161,6 +160,12 @@ static void unmake(dsm_region_t *region)
     byre__dsm_frames_unmap(region->app, region->service, region->bytes);
     unmap_tables(region);
     byre__dsm_frames_release((uintptr_t)region->app, region->bytes);
+}
+
+/* It is there, on all ranks. */
+static void announce(const dsm_region_t *region)
+{
+    byre__dsm_report_region(region->id, region->name, region->app, region->unit_bytes);
 }
 
 static int check_attr(byre_dsm_attr_t *attr)
@@ -228,6 +233,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
         if (region != NULL) unmake(region);
         return error;
     }
+    announce(region);
     byre__dsm_origin_calls();
     *addr_out = region->app;
     return BYRE_OK;
@@ -347,7 +353,10 @@ static int start_heap(void)
     int error = make(slice * size, &attr, &heap_region);
     if (error != BYRE_OK) return error;
     error = byre__dsm_heap_start(heap_region->app, slice * size);
-    if (error != BYRE_OK) unmake(heap_region);
+    if (error != BYRE_OK)
+        unmake(heap_region);
+    else
+        announce(heap_region);
     return error;
 }
 
@@ -358,8 +367,8 @@ static void stop(void)
         byre__dsm_heap_stop();
         for (int i = 0; i < DSM_REGIONS; i++)
             if (byre__dsm_regions[i].id != 0) unmake(&byre__dsm_regions[i]);
-        byre__dsm_report_stop();
     }
+    byre__dsm_report_stop();
     byre__dsm_wire_stop();
     byre__dsm_agree_stop();
     byre__dsm_frames_stop();
@@ -375,7 +384,8 @@ static int start(void)
     byre__dsm.words = ((size_t)byre__dsm.size + 63) / 64;
     byre__dsm.page = (size_t)sysconf(_SC_PAGESIZE);
     for (int i = 0; i < DSM_REGIONS; i++) pthread_mutex_init(&byre__dsm_regions[i].lock, NULL);
-    int error = byre__dsm_wire_start();
+    int error = byre__dsm_report_start(); /* collective: before what a rank may have to do without */
+    if (error == BYRE_OK) error = byre__dsm_wire_start();
     if (error == BYRE_OK) error = byre__dsm_agree_start();
     if (error != BYRE_OK) goto undo;
     error = byre__dsm_frames_start();
@@ -386,8 +396,7 @@ static int start(void)
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
     (void)byre__dsm_view_start();
-    error = byre__dsm_report_start();
-    if (error == BYRE_OK) error = start_heap();
+    error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;
     return BYRE_OK;
