@@ -134,6 +134,7 @@ static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region
     atomic_store(&region->id, generation * DSM_REGIONS + slot);
     error = byre__fault_register(region->app, bytes, byre__dsm_fault_resolve, region);
     if (error != BYRE_OK) goto undo_id;
+    byre__dsm_report_region(region->id, region->name, region->app, region->unit_bytes);
     *region_out = region;
     return BYRE_OK;
 undo_id:
@@ -160,12 +161,6 @@ static void unmake(dsm_region_t *region)
     byre__dsm_frames_unmap(region->app, region->service, region->bytes);
     unmap_tables(region);
     byre__dsm_frames_release((uintptr_t)region->app, region->bytes);
-}
-
-/* It is there, on all ranks. */
-static void announce(const dsm_region_t *region)
-{
-    byre__dsm_report_region(region->id, region->name, region->app, region->unit_bytes);
 }
 
 static int check_attr(byre_dsm_attr_t *attr)
@@ -233,7 +228,6 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
         if (region != NULL) unmake(region);
         return error;
     }
-    announce(region);
     byre__dsm_origin_calls();
     *addr_out = region->app;
     return BYRE_OK;
@@ -353,10 +347,7 @@ static int start_heap(void)
     int error = make(slice * size, &attr, &heap_region);
     if (error != BYRE_OK) return error;
     error = byre__dsm_heap_start(heap_region->app, slice * size);
-    if (error != BYRE_OK)
-        unmake(heap_region);
-    else
-        announce(heap_region);
+    if (error != BYRE_OK) unmake(heap_region);
     return error;
 }
 
