@@ -297,6 +297,15 @@ static void dynamic_forward(dsm_region_t *region, size_t unit, const struct requ
         tell_lost(region, unit, request->requester, request->kind, owner, false);
 }
 
+static void pass_on(dsm_region_t *region, size_t unit)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    while (u->queue != NULL) {
+        struct request request = dequeue(u);
+        dynamic_forward(region, unit, &request);
+    }
+}
+
 void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
 {
     dsm_unit_t *u = &region->unit[unit];
@@ -304,10 +313,7 @@ void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
     u->flags &= (uint8_t)~UNIT_WRITING;
     set_clear(copyset_of(region, unit));
     set_clear(inflight_of(region, unit));
-    while (u->queue != NULL) {
-        struct request request = dequeue(u);
-        dynamic_forward(region, unit, &request);
-    }
+    pass_on(region, unit);
 }
 
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
@@ -324,6 +330,11 @@ void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
     region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
     set_clear(inflight_of(region, unit));
     serve_queue(region, unit);
+}
+
+void byre__dsm_manager_forgo(dsm_region_t *region, size_t unit)
+{
+    if (is_dynamic(region) && !is_owner(region, unit)) pass_on(region, unit);
 }
 
 /* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */

@@ -206,8 +206,10 @@ void byre__dsm_ack_from_dead(dsm_region_t *region, size_t unit, int dead)
 void byre__dsm_refused(dsm_region_t *region, const dsm_msg_t *msg)
 {
     for (size_t i = msg->first; i < msg->first + msg->count; i++)
-        if (region->unit[i].wanted == msg->kind && !(region->unit[i].flags & UNIT_DATA_CAME))
+        if (region->unit[i].wanted == msg->kind && !(region->unit[i].flags & UNIT_DATA_CAME)) {
             close_request(region, i, 1);
+            byre__dsm_manager_forgo(region, i);
+        }
 }
 
 /* The manager of a write waits for the outcome: data that came before it is valid, and is confirmed. */
