@@ -87,23 +87,43 @@ static size_t row_size(const struct dsm *dsm)
     }
 }
 
-/* What a fault took: by the figure that it belongs to. */
-static void report_tally(const struct dsm *dsm, struct row row)
-{
-    char variant[64];
+/* What the faults of a figure took, kept until its own rows are out. */
+static struct tally {
+    struct row row;
+    struct dsm_tally tally;
+} tallies[SIZES_MAX];
+static int tally_count;
 
-    snprintf(variant, sizeof variant, "%s.%s", short_name(dsm->figure), row.variant);
+static void keep_tally(const struct dsm *dsm, struct row row)
+{
+    static char variants[COUNT(figures)][48]; /* the report remembers the name */
+    char *variant = variants[dsm->figure - figures];
+
+    if (!(dsm->tally.faults > 0)) return;
+    snprintf(variant, sizeof variants[0], "%s.%s", short_name(dsm->figure), row.variant);
     row.variant = variant;
     row.floor_name = "none";
     row.floor = row.ratio = row.ratio_p10 = row.ratio_p90 = row.p10 = row.p90 = NAN;
-    row.bench = "dsm.messages";
-    row.unit = "msg/fault";
-    row.value = dsm->tally.messages / dsm->tally.faults;
-    report_row(&row);
-    row.bench = "dsm.bytes";
-    row.unit = "B/fault";
-    row.value = dsm->tally.bytes / dsm->tally.faults;
-    report_row(&row);
+    tallies[tally_count++] = (struct tally){ row, dsm->tally };
+}
+
+static void report_tallies(void)
+{
+    for (int i = 0; i < tally_count; i++) {
+        struct row row = tallies[i].row;
+        row.bench = "dsm.messages";
+        row.unit = "msg/fault";
+        row.value = tallies[i].tally.messages / tallies[i].tally.faults;
+        report_row(&row);
+    }
+    for (int i = 0; i < tally_count; i++) {
+        struct row row = tallies[i].row;
+        row.bench = "dsm.bytes";
+        row.unit = "B/fault";
+        row.value = tallies[i].tally.bytes / tallies[i].tally.faults;
+        report_row(&row);
+    }
+    tally_count = 0;
 }
 
 static void report(const struct dsm *dsm, struct samples *samples)
@@ -120,7 +140,7 @@ static void report(const struct dsm *dsm, struct samples *samples)
 
     row_fill(&row, samples, per_iteration(dsm), figure->rate);
     report_row(&row);
-    if (dsm->tally.faults > 0) report_tally(dsm, row);
+    keep_tally(dsm, row);
 }
 
 /* ---- figures ------------------------------------------------------------------------------------- */
@@ -190,6 +210,7 @@ static void run_figure(const struct options *opt, struct dsm *dsm, const struct 
     dsm->figure = figure;
     dsm->home = figure->third ? dsm->crew.first + 1 : dsm->crew.last;
     runs[figure->over](opt, dsm);
+    report_tallies();
 }
 
 static bool wanted(const struct options *opt, const struct dsm *dsm,
