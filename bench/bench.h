@@ -55,6 +55,8 @@ struct options {
 int options_parse(struct options *opt, int argc, char **argv);
 /* Print a complaint about the command line, on one rank only; returns exit status 2. */
 int options_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Is this the process whose words suffice? Known before MPI starts. */
+bool options_speaker(void);
 /* Is `name` in the comma-separated list (NULL: everything is)? */
 bool list_has(const char *list, const char *name);
 /* The sizes to measure: the user's, or the subject's. */

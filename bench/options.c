@@ -80,7 +80,7 @@ static const struct option long_options[] = { { "json", no_argument, NULL, OPT_J
                                               { NULL, 0, NULL, 0 } };
 
 /* The launcher tells the rank before MPI does. */
-static bool speaker(void)
+bool options_speaker(void)
 {
     static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
                                          "SLURM_PROCID" };
@@ -95,8 +95,8 @@ int options_complain(const char *format, ...)
 {
     va_list args;
 
-    if (!speaker()) return 2;
-    fputs("byre-bench: ", stderr);
+    if (!options_speaker()) return 2;
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
@@ -242,7 +242,7 @@ static int parse_plot(struct options *opt, const char *file)
 
 static int parse_help(int option)
 {
-    if (speaker()) {
+    if (options_speaker()) {
         fputs(option == OPT_HELP ? help_text : "byre-bench " PACKAGE_VERSION "\n", stdout);
         fflush(stdout);
     }

@@ -55,18 +55,6 @@ static dsm_region_t *region_from(const void *addr)
     return region != NULL && region->app == addr ? region : NULL;
 }
 
-const char *byre__dsm_region_name(uint32_t id)
-{
-    const dsm_region_t *region = &byre__dsm_regions[id % DSM_REGIONS];
-    return region->id == id ? region->name : "";
-}
-
-const void *byre__dsm_region_unit(uint32_t id, size_t unit)
-{
-    const dsm_region_t *region = &byre__dsm_regions[id % DSM_REGIONS];
-    return region->id == id ? region->app + unit * region->unit_bytes : NULL;
-}
-
 /* ---- making ------------------------------------------------------------------------------- */
 
 /* Zeros, of which only what is used takes memory. */
@@ -146,6 +134,7 @@ static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region
     atomic_store(&region->id, generation * DSM_REGIONS + slot);
     error = byre__fault_register(region->app, bytes, byre__dsm_fault_resolve, region);
     if (error != BYRE_OK) goto undo_id;
+    byre__dsm_report_region(region->id, region->name, region->app, region->unit_bytes);
     *region_out = region;
     return BYRE_OK;
 undo_id:
@@ -239,6 +228,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
         if (region != NULL) unmake(region);
         return error;
     }
+    byre__dsm_origin_calls();
     *addr_out = region->app;
     return BYRE_OK;
 }
@@ -396,8 +386,8 @@ static int start(void)
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
     (void)byre__dsm_view_start();
-    byre__dsm_report_start();
-    error = start_heap();
+    error = byre__dsm_report_start();
+    if (error == BYRE_OK) error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;
     return BYRE_OK;

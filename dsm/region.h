@@ -201,6 +201,7 @@ void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int s
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_settle(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner);
+void byre__dsm_manager_pass_on(dsm_region_t *region, size_t unit); /* it will not own it */
 /* A rank is dead. */
 void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead);
 void byre__dsm_manager_drop(dsm_region_t *region, size_t unit); /* frees its queue */
@@ -259,6 +260,9 @@ void byre__dsm_origin_start(void);
 bool byre__dsm_origin_is_mpi(const void *ucontext);
 
 const void *byre__dsm_origin_pc(const void *ucontext);
+bool byre__dsm_origin_is_library(const char *name); /* of MPI */
+/* origin_calls.c: from now on MPI's system calls on shared memory that is elsewhere are noticed. */
+void byre__dsm_origin_calls(void);
 
 /* lost.c */
 /* Calls the callback, which may not return; else the program ends. Nothing is locked. */

@@ -4,9 +4,13 @@
  *
  * Transport, receiving: a ring of receives from any source is posted ahead; MPI matches them in the
  * order in which they were posted, so only the oldest need be tested. Sending: header and payload
- * leave in one message from a pooled buffer. A bulk payload follows on a channel of its own under a
- * tag that the header names; its receive is posted straight into the place that the handler's `place`
- * gave. Large bulk payloads within the node go the same way; small ones lie in the lane.
+ * leave in one message from a pooled buffer.
+ *
+ * A bulk payload either comes along (BYRE__AM_ALONG) or follows. It comes along when it is small: in
+ * the lane, or in the frame behind the inline payload, where there is room for a page; it is copied
+ * then, by the sender and by the receiver (or handed over where it lies). Else it follows by MPI, also
+ * within the node, on a channel of its own under a tag that the header names; its receive is posted
+ * straight into the place that the handler's `place` gave.
  *
  * Flow control: a lane has room or not. On the transport a sender may have BYRE_AM_CREDITS messages
  * under way to a peer. The peer gives credits back with whatever it sends, or in a message of their
@@ -17,10 +21,13 @@
  * Invariants
  *  1. Per pair, messages are handled in the order sent: a thread's message is queued behind those
  *     that wait for room (`queued` counts a message until it has left), and what arrives behind a
- *     bulk payload under way waits for it (`stalled`; in a lane it waits where it is).
+ *     bulk payload that follows waits for it (`stalled`, with whatever came along; in a lane it waits
+ *     where it is). Its place is asked for when all before it have been handled.
  *  2. Buffers given to MPI stay until it is done with them: the pool's until `test` says so, for a
  *     dead peer for ever (MPI never completes them; they are few).
- *  3. `done` of a bulk send is called exactly once: at completion or when the peer is gone.
+ *  3. `done` of a bulk send is called exactly once: when the payload has been copied to come along, at
+ *     completion, or when the peer is gone. Who copies into a frame takes `done` out of it.
+ *  4. The length of what arrives is what its header says, or it is dropped.
  *
  * Locks: peer.lock guards its queue and our end of the lane to it; under_way.lock the list of sends
  * under way. Leaves, none held across an upcall. The ring, the incoming lanes and `stalled` are the

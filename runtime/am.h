@@ -28,12 +28,12 @@ typedef void (*byre__am_done_fn)(int error, void *arg);
 /* Send without ever blocking, from anywhere, handlers included: queued when there are no credits.
  * data is copied. bulk must stay until `done` is called (done may be NULL without bulk; it is
  * called on the engine or from inside this call, exactly once, and not when an error is returned).
- * Any id. Returns BYRE_OK, BYRE_EPEER, BYRE_ENOMEM, BYRE_ERANK, BYRE_ERANGE. */
+ * Any id. Both in ordinary memory (paged.h). Returns BYRE_OK, BYRE_EPEER, BYRE_ENOMEM, BYRE_ERANK, BYRE_ERANGE. */
 int byre__am_post(int rank, int id, const void *data, size_t bytes, const void *bulk,
                   size_t bulk_bytes, byre__am_done_fn done, void *arg);
 
 /* byre_am_request for any id with a deadline: timeout_ms < 0 none; BYRE_ETIMEOUT. A reply that
- * comes later is dropped. */
+ * comes later is dropped. Ordinary memory only. */
 int byre__am_request(int rank, int id, const void *data, size_t bytes, void *reply, size_t room,
                      size_t *bytes_out, int timeout_ms);
 

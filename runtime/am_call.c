@@ -15,6 +15,7 @@
 #include "am_core.h"
 #include "detector.h"
 #include "node.h"
+#include "paged.h"
 #include "progress.h"
 #include "recycle.h"
 
@@ -224,6 +225,31 @@ static bool bulk_over(void *arg)
     return atomic_load_explicit(&((struct bulk *)arg)->over, memory_order_acquire) != 0;
 }
 
+/* Inline payload in shared memory (paged.h): a copy in `frame`. */
+static const void *ordinary(const void *data, size_t bytes, unsigned char *frame)
+{
+    if (!byre__is_paged(data, bytes)) return data;
+    memcpy(frame, data, bytes);
+    return frame;
+}
+
+static __attribute__((noinline)) int send_paged(int rank, int id, const void *data, size_t bytes,
+                                                const void *bulk, size_t bulk_bytes)
+{
+    unsigned char frame[BYRE_AM_INLINE];
+    void *copy = NULL;
+    if (byre__in_handler()) return BYRE_ECONTEXT;
+    if (byre__peer_absent(rank)) return BYRE_EPEER;
+    if (byre__is_paged(bulk, bulk_bytes)) {
+        copy = byre__paged_copy(bulk, bulk_bytes);
+        if (copy == NULL) return BYRE_ENOMEM;
+        bulk = copy;
+    }
+    int error = byre_am_send(rank, id, ordinary(data, bytes, frame), bytes, bulk, bulk_bytes);
+    if (error != BYRE_EPEER) free(copy); /* MPI may still read it: am.c, invariant 2 */
+    return error;
+}
+
 int byre_am_send(int rank, int id, const void *data, size_t bytes, const void *bulk,
                  size_t bulk_bytes)
 {
@@ -232,6 +258,8 @@ int byre_am_send(int rank, int id, const void *data, size_t bytes, const void *b
     if (bulk == NULL && bulk_bytes > 0) return BYRE_EINVAL;
     bool waits = !byre__in_handler();
     if (!waits && bulk_bytes > 0) return BYRE_ECONTEXT;
+    if (byre__is_paged(data, bytes) || byre__is_paged(bulk, bulk_bytes))
+        return send_paged(rank, id, data, bytes, bulk, bulk_bytes);
     struct bulk state = { 0 };
     byre__am_send_t send = {
         .rank = rank, .id = id, .data = data, .bytes = bytes, .bulk = bulk, .bulk_bytes = bulk_bytes
@@ -259,6 +287,19 @@ int byre__am_post(int rank, int id, const void *data, size_t bytes, const void *
     return byre__am_submit(&send);
 }
 
+/* The engine writes the reply, so not into shared memory. It is never longer than a frame. */
+static __attribute__((noinline)) int request_paged(int rank, int id, const void *data, size_t bytes,
+                                                   void *reply, size_t room, size_t *bytes_out)
+{
+    unsigned char frame[BYRE_AM_INLINE], answer[BYRE_AM_INLINE];
+    size_t got = 0, fits = room < sizeof answer ? room : sizeof answer;
+    int error = byre_am_request(rank, id, ordinary(data, bytes, frame), bytes, answer, fits, &got);
+    if (error != BYRE_OK && error != BYRE_ETRUNC) return error;
+    if (got > 0 && fits > 0) memcpy(reply, answer, got < fits ? got : fits);
+    if (bytes_out != NULL) *bytes_out = got;
+    return error;
+}
+
 int byre_am_request(int rank, int id, const void *data, size_t bytes, void *reply, size_t room,
                     size_t *bytes_out)
 {
@@ -266,7 +307,17 @@ int byre_am_request(int rank, int id, const void *data, size_t bytes, void *repl
     if (error != BYRE_OK) return error;
     if (reply == NULL && room > 0) return BYRE_EINVAL;
     if (byre__in_handler()) return BYRE_ECONTEXT;
+    if (byre__is_paged(data, bytes) || byre__is_paged(reply, room))
+        return request_paged(rank, id, data, bytes, reply, room, bytes_out);
     return byre__am_request(rank, id, data, bytes, reply, room, bytes_out, -1);
+}
+
+static __attribute__((noinline)) int reply_paged(const byre_am_t *am, const void *data,
+                                                 size_t bytes)
+{
+    unsigned char frame[BYRE_AM_INLINE];
+    if (byre__in_handler()) return BYRE_ECONTEXT;
+    return byre_am_reply(am, ordinary(data, bytes, frame), bytes);
 }
 
 int byre_am_reply(const byre_am_t *am, const void *data, size_t bytes)
@@ -274,6 +325,7 @@ int byre_am_reply(const byre_am_t *am, const void *data, size_t bytes)
     if (am == NULL || am->call == 0) return BYRE_EINVAL;
     int error = check(am->source, 0, 1, data, bytes);
     if (error != BYRE_OK) return error;
+    if (byre__is_paged(data, bytes)) return reply_paged(am, data, bytes);
     byre__am_send_t send = {
         .rank = am->source, .id = BYRE__AM_REPLY, .data = data, .bytes = bytes, .call = am->call
     };

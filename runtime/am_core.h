@@ -20,10 +20,14 @@ typedef struct byre__am_wire {
 enum {
     BYRE__AM_FREE = 1,    /* took no credit */
     BYRE__AM_REQUEST = 2, /* the sender waits for an answer */
-    BYRE__AM_BULKY = 4,   /* a bulk payload follows on its channel */
+    BYRE__AM_BULKY = 4,   /* there is a bulk payload */
     BYRE__AM_NOBODY = 8,  /* a reply: there is no handler */
-    BYRE__AM_LANED = 16   /* the bulk payload is in the lane, behind the message */
+    BYRE__AM_ALONG = 16   /* the bulk payload comes along: in the lane, or in the frame */
 };
+
+/* Inline and bulk payload in the frame of a message to another node: a page and what is said of it
+ * leave as one MPI message. */
+enum { BYRE__AM_ROOM = BYRE_AM_INLINE + 256, BYRE__AM_ALIGN = 16 };
 
 /* Of a message with bulk, which is never a request: its length and the tag that it comes under. */
 #define BYRE__BULK_TAG_BITS 14
@@ -34,6 +38,15 @@ static inline uint64_t byre__bulk_word(uint64_t bytes, uint32_t tag)
 static inline size_t byre__bulk_bytes(const byre__am_wire_t *wire)
 {
     return (wire->flags & BYRE__AM_BULKY) ? (size_t)(wire->call >> BYRE__BULK_TAG_BITS) : 0;
+}
+/* Those that come along with the message; does the payload follow on its own channel? */
+static inline size_t byre__bulk_along(const byre__am_wire_t *wire)
+{
+    return (wire->flags & BYRE__AM_ALONG) ? byre__bulk_bytes(wire) : 0;
+}
+static inline bool byre__bulk_follows(const byre__am_wire_t *wire)
+{
+    return (wire->flags & (BYRE__AM_BULKY | BYRE__AM_ALONG)) == BYRE__AM_BULKY;
 }
 static inline int byre__bulk_tag(const byre__am_wire_t *wire)
 {

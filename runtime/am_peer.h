@@ -9,9 +9,26 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { BYRE__AM_FRAME = sizeof(byre__am_wire_t) + BYRE_AM_INLINE, BYRE__AM_TAG = 0 };
+enum { BYRE__AM_FRAME = sizeof(byre__am_wire_t) + BYRE__AM_ROOM, BYRE__AM_TAG = 0 };
+_Static_assert(sizeof(byre__am_wire_t) % BYRE__AM_ALIGN == 0, "inline payloads are aligned");
+_Static_assert(BYRE__AM_FRAME % BYRE__AM_ALIGN == 0, "so are frames in a row");
 
-/* A message on its way out: its frame, and the bulk payload behind it. */
+/* With so much behind the header a frame may need both ends to move (rendezvous). */
+enum { BYRE__AM_LARGE = 4000 };
+
+/* Where the bulk payload lies in the frame, counted from the inline payload; and what is behind the
+ * header, altogether. */
+static inline size_t byre__am_along_at(size_t bytes)
+{
+    return (bytes + BYRE__AM_ALIGN - 1) / BYRE__AM_ALIGN * BYRE__AM_ALIGN;
+}
+static inline size_t byre__am_body(const byre__am_wire_t *wire)
+{
+    size_t along = byre__bulk_along(wire);
+    return along > 0 ? byre__am_along_at(wire->bytes) + along : wire->bytes;
+}
+
+/* A message on its way out: its frame, and the bulk payload that follows it. */
 typedef struct byre__outgoing {
     struct byre__outgoing *next;
     int rank;
@@ -20,7 +37,7 @@ typedef struct byre__outgoing {
     const void *bulk;
     byre__am_done_fn done;
     void *arg;
-    _Alignas(16) unsigned char frame[BYRE__AM_FRAME];
+    _Alignas(BYRE__AM_ALIGN) unsigned char frame[BYRE__AM_FRAME];
 } byre__outgoing_t;
 
 /* A message that waits: for its bulk payload, or behind one that does. */
@@ -33,7 +50,7 @@ typedef struct byre__incoming {
     bool own_place; /* malloc'ed here, freed after the handler */
     byre_am_t am;
     byre__am_wire_t wire;
-    _Alignas(16) unsigned char data[];
+    _Alignas(BYRE__AM_ALIGN) unsigned char data[]; /* byre__am_body() of it */
 } byre__incoming_t;
 
 typedef struct byre__am_peer {

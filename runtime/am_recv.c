@@ -110,7 +110,7 @@ static void *ask_place(byre__incoming_t *in)
     return malloc(in->am.bulk_bytes);
 }
 
-/* A bulk payload that lies in the lane: into its place, or handed over where it is. */
+/* A bulk payload that came along: into its place, or handed over where it is. */
 static void *unload(byre_am_t *message, const byre__am_handler_t *handler, const void *bulk)
 {
     if (handler->fn == NULL || handler->place == NULL) return (void *)(uintptr_t)bulk;
@@ -119,6 +119,23 @@ static void *unload(byre_am_t *message, const byre__am_handler_t *handler, const
     byre__handler_leave();
     if (place != NULL) memcpy(place, bulk, message->bulk_bytes);
     return place;
+}
+
+/* A message that waits for nothing: its bulk payload, if there is one, came along. */
+static void deliver(int source, const byre__am_wire_t *wire, const void *data, const void *bulk)
+{
+    if (!(wire->flags & BYRE__AM_BULKY)) {
+        dispatch(source, wire, data, NULL);
+        return;
+    }
+    byre_am_t am = make_am(source, wire, data);
+    am.bulk = unload(&am, &byre__am_handlers[wire->id], bulk);
+    handle(&am, wire);
+}
+
+static const void *along_in_frame(const byre__am_wire_t *wire, const void *data)
+{
+    return (const char *)data + byre__am_along_at(wire->bytes);
 }
 
 /* Post the receive for the payload; a refused one is received too, and thrown away. */
@@ -144,15 +161,16 @@ static void begin_bulk(byre__incoming_t *in)
 
 static void stall(byre__am_peer_t *peer, int source, const byre__am_wire_t *wire, const void *data)
 {
-    byre__incoming_t *in = malloc(sizeof *in + wire->bytes);
+    size_t body = byre__am_body(wire);
+    byre__incoming_t *in = malloc(sizeof *in + body);
     BYRE__ASSERT(in != NULL); /* dropping it would break the order that everyone relies on */
     *in = (byre__incoming_t){ .wire = *wire };
-    memcpy(in->data, data, wire->bytes);
+    memcpy(in->data, data, body);
     in->am = make_am(source, wire, in->data);
     if (peer->stalled == NULL) {
         stalled_peers++;
         peer->stalled_end = &peer->stalled;
-        if (wire->flags & BYRE__AM_BULKY) begin_bulk(in);
+        if (byre__bulk_follows(wire)) begin_bulk(in);
     }
     *peer->stalled_end = in;
     peer->stalled_end = &in->next;
@@ -175,7 +193,7 @@ static int poll_stalled(byre__am_peer_t *peer)
     int handled = 0;
     while (peer->stalled != NULL) {
         byre__incoming_t *in = peer->stalled;
-        bool bulk = in->wire.flags & BYRE__AM_BULKY;
+        bool bulk = byre__bulk_follows(&in->wire);
         byre__tstatus_t status = { 0 };
         if (bulk && in->receiving && !byre__transport->test(&in->req, &status)) break;
         if (status.error != BYRE_OK) { /* its sender is gone: the detector will say so */
@@ -184,12 +202,15 @@ static int poll_stalled(byre__am_peer_t *peer)
         }
         if (bulk) atomic_fetch_sub(&byre__engine_unannounced, 1);
         (void)pop_stalled(peer); /* before the handler, which may find the peer dead */
-        dispatch(in->am.source, &in->wire, in->data, in->am.bulk);
+        if (bulk)
+            dispatch(in->am.source, &in->wire, in->data, in->am.bulk);
+        else
+            deliver(in->am.source, &in->wire, in->data, along_in_frame(&in->wire, in->data));
         if (in->own_place) free(in->place);
         if (!byre__am_is_local(peer)) give_credit(in->am.source);
         free(in);
         byre__incoming_t *next = peer->stalled;
-        if (next != NULL && (next->wire.flags & BYRE__AM_BULKY)) begin_bulk(next);
+        if (next != NULL && byre__bulk_follows(&next->wire)) begin_bulk(next);
         handled++;
     }
     return handled;
@@ -198,7 +219,8 @@ static int poll_stalled(byre__am_peer_t *peer)
 static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
 {
     byre__am_peer_t *peer = &byre__am_peers[source];
-    if (bytes < sizeof *wire || bytes != sizeof *wire + wire->bytes) {
+    if (bytes < sizeof *wire || wire->bytes > BYRE_AM_INLINE ||
+        bytes != sizeof *wire + byre__am_body(wire)) {
         byre__error("an active message from rank %d is damaged: %zu bytes; dropped", source, bytes);
         return;
     }
@@ -209,11 +231,11 @@ static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
         if (wire->id != BYRE__AM_CREDIT) dispatch(source, wire, wire + 1, NULL);
         return;
     }
-    if (peer->stalled != NULL || (wire->flags & BYRE__AM_BULKY)) {
+    if (peer->stalled != NULL || byre__bulk_follows(wire)) {
         stall(peer, source, wire, wire + 1);
         return;
     }
-    dispatch(source, wire, wire + 1, NULL);
+    deliver(source, wire, wire + 1, along_in_frame(wire, wire + 1));
     give_credit(source);
 }
 
@@ -263,15 +285,10 @@ static void from_lane(byre__am_peer_t *peer, int source, const byre__lane_messag
     const byre__am_wire_t *wire = message->wire;
     if (byre__peer_absent(source)) return; /* death is final */
     byre__detector_heard(source);
-    if (!(wire->flags & BYRE__AM_BULKY)) {
-        dispatch(source, wire, message->data, NULL);
-    } else if (!(wire->flags & BYRE__AM_LANED)) {
+    if (byre__bulk_follows(wire))
         stall(peer, source, wire, message->data);
-    } else {
-        byre_am_t am = make_am(source, wire, message->data);
-        am.bulk = unload(&am, &byre__am_handlers[wire->id], message->bulk);
-        handle(&am, wire);
-    }
+    else
+        deliver(source, wire, message->data, message->bulk);
 }
 
 /* At most one message of each lane a turn. Behind a bulk payload under way the others wait where they

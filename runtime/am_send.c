@@ -39,6 +39,13 @@ void byre__am_send_fini(void)
 
 /* ---- what a message looks like ------------------------------------------------------------- */
 
+/* Does the bulk payload travel with the message? */
+static bool goes_along(const byre__am_peer_t *peer, size_t bytes, size_t bulk_bytes)
+{
+    if (byre__am_is_local(peer)) return bulk_bytes <= BYRE__LANE_BULK;
+    return bulk_bytes <= BYRE__AM_ROOM && byre__am_along_at(bytes) + bulk_bytes <= BYRE__AM_ROOM;
+}
+
 static byre__am_wire_t make_wire(const byre__am_send_t *send)
 {
     byre__am_wire_t wire = { .id = (uint8_t)send->id,
@@ -50,8 +57,7 @@ static byre__am_wire_t make_wire(const byre__am_send_t *send)
         uint32_t tag = atomic_fetch_add(&peer->bulk_tag, 1);
         wire.flags |= BYRE__AM_BULKY;
         wire.call = byre__bulk_word(send->bulk_bytes, tag);
-        if (byre__am_is_local(peer) && send->bulk_bytes <= BYRE__LANE_BULK)
-            wire.flags |= BYRE__AM_LANED;
+        if (goes_along(peer, send->bytes, send->bulk_bytes)) wire.flags |= BYRE__AM_ALONG;
     }
     return wire;
 }
@@ -68,6 +74,16 @@ static byre__outgoing_t *get_outgoing(const byre__am_send_t *send, const byre__a
     memcpy(out->frame, wire, sizeof *wire);
     if (send->bytes > 0) memcpy(out->frame + sizeof *wire, send->data, send->bytes);
     return out;
+}
+
+/* The bulk payload, if it travels in the frame: it is the sender's again. */
+static void load_bulk(byre__outgoing_t *out, const byre__am_wire_t *wire)
+{
+    size_t along = byre__bulk_along(wire);
+    if (along == 0) return;
+    memcpy(out->frame + sizeof *wire + byre__am_along_at(wire->bytes), out->bulk, along);
+    out->bulk = NULL;
+    out->done = NULL;
 }
 
 static void tell(byre__am_done_fn done, int error, void *arg)
@@ -96,10 +112,10 @@ static bool outgoing_done(byre__outgoing_t *out)
     return !out->frame_busy && !out->bulk_busy;
 }
 
-/* A payload that goes by MPI, behind its header. */
+/* A payload that goes by MPI, in a message of its own. */
 static void launch_bulk(byre__outgoing_t *out, const byre__am_wire_t *wire)
 {
-    if ((wire->flags & (BYRE__AM_BULKY | BYRE__AM_LANED)) != BYRE__AM_BULKY) return;
+    if (!byre__bulk_follows(wire)) return;
     if (byre__transport->isend(BYRE__CHANNEL_BULK, out->rank, byre__bulk_tag(wire), out->bulk,
                                byre__bulk_bytes(wire), false, &out->bulk_req) == BYRE_OK)
         out->bulk_busy = out->bulk_req.handle != NULL;
@@ -111,11 +127,18 @@ static void launch_remote(byre__am_peer_t *peer, byre__outgoing_t *out)
     byre__am_wire_t *wire = (byre__am_wire_t *)out->frame;
     wire->consumed = atomic_load_explicit(&peer->consumed, memory_order_relaxed);
     atomic_store_explicit(&peer->told, wire->consumed, memory_order_relaxed);
-    size_t bytes = sizeof *wire + wire->bytes;
+    size_t bytes = sizeof *wire + byre__am_body(wire);
     if (byre__transport->isend(BYRE__CHANNEL_AM, out->rank, BYRE__AM_TAG, out->frame, bytes, false,
                                &out->frame_req) == BYRE_OK)
         out->frame_busy = out->frame_req.handle != NULL;
     launch_bulk(out, wire);
+}
+
+/* Is there something large under way, which MPI may have to move on while nobody sends? */
+static bool is_unannounced(const byre__outgoing_t *out)
+{
+    const byre__am_wire_t *wire = (const byre__am_wire_t *)out->frame;
+    return out->bulk_busy || (out->frame_busy && byre__am_body(wire) >= BYRE__AM_LARGE);
 }
 
 /* A peer that is gone by now will not be abandoned again: that is done here. Invariant 3. */
@@ -127,7 +150,7 @@ static void keep_under_way(byre__outgoing_t *out)
         out->next = under_way.list;
         under_way.list = out;
         atomic_fetch_add(&byre__am_under_way, 1);
-        if (out->bulk_busy) atomic_fetch_add(&byre__engine_unannounced, 1);
+        if (is_unannounced(out)) atomic_fetch_add(&byre__engine_unannounced, 1);
     }
     pthread_mutex_unlock(&under_way.lock);
     if (gone) tell(out->done, BYRE_EPEER, out->arg);
@@ -187,18 +210,23 @@ static int submit_remote(byre__am_peer_t *peer, const byre__am_send_t *send)
     byre__am_wire_t wire = make_wire(send);
     byre__outgoing_t *out = get_outgoing(send, &wire);
     if (out == NULL) return BYRE_ENOMEM;
+    load_bulk(out, &wire);
     if ((send->flags & BYRE__AM_FREE) ||
         (atomic_load_explicit(&peer->queued, memory_order_acquire) == 0 && take_credit(peer))) {
         launch_remote(peer, out);
         keep_or_finish(out);
-        return BYRE_OK;
+    } else {
+        pthread_mutex_lock(&peer->lock);
+        bool gone = byre__peer_absent(send->rank);
+        if (!gone && !send->at_once) append(peer, out);
+        pthread_mutex_unlock(&peer->lock);
+        if (gone || send->at_once) {
+            put_outgoing(out);
+            return gone ? BYRE_EPEER : BYRE_EAGAIN;
+        }
     }
-    pthread_mutex_lock(&peer->lock);
-    bool gone = byre__peer_absent(send->rank);
-    if (!gone && !send->at_once) append(peer, out);
-    pthread_mutex_unlock(&peer->lock);
-    if (gone || send->at_once) put_outgoing(out);
-    return gone ? BYRE_EPEER : send->at_once ? BYRE_EAGAIN : BYRE_OK;
+    if (byre__bulk_along(&wire) > 0) tell(send->done, BYRE_OK, send->arg); /* invariant 3 */
+    return BYRE_OK;
 }
 
 /* A message and its bulk payload, if that goes by MPI, need an object that lives until both are through:
@@ -206,16 +234,14 @@ static int submit_remote(byre__am_peer_t *peer, const byre__am_send_t *send)
 static int submit_local(byre__am_peer_t *peer, const byre__am_send_t *send)
 {
     byre__am_wire_t wire = make_wire(send);
-    bool laned = wire.flags & BYRE__AM_LANED;
+    size_t along = byre__bulk_along(&wire);
     byre__outgoing_t *out = NULL;
-    if (send->bulk_bytes > 0 && !laned && (out = get_outgoing(send, &wire)) == NULL)
-        return BYRE_ENOMEM;
+    if (byre__bulk_follows(&wire) && (out = get_outgoing(send, &wire)) == NULL) return BYRE_ENOMEM;
     for (;;) {
         byre__inside_enter(); /* the lane is filled under the lock: a fault there must not drive */
         pthread_mutex_lock(&peer->lock);
         bool put = (peer->queue == NULL || (send->flags & BYRE__AM_FREE)) &&
-                   byre__lane_put(&peer->lane_out, &wire, send->data, send->bulk,
-                                  laned ? send->bulk_bytes : 0);
+                   byre__lane_put(&peer->lane_out, &wire, send->data, send->bulk, along);
         bool gone = !put && byre__peer_absent(send->rank), refused = gone || send->at_once;
         if (!put && out != NULL && !refused) append(peer, out);
         pthread_mutex_unlock(&peer->lock);
@@ -263,8 +289,8 @@ static byre__outgoing_t *next_with_room(byre__am_peer_t *peer)
     pthread_mutex_lock(&peer->lock);
     if (peer->queue != NULL) {
         const byre__am_wire_t *wire = (const byre__am_wire_t *)peer->queue->frame;
-        size_t laned = (wire->flags & BYRE__AM_LANED) ? byre__bulk_bytes(wire) : 0;
-        if (!local || byre__lane_put(&peer->lane_out, wire, wire + 1, peer->queue->bulk, laned))
+        if (!local || byre__lane_put(&peer->lane_out, wire, wire + 1, peer->queue->bulk,
+                                     byre__bulk_along(wire)))
             out = pop(peer);
     }
     pthread_mutex_unlock(&peer->lock);
@@ -310,15 +336,15 @@ int byre__am_poll_under_way(void)
     pthread_mutex_lock(&under_way.lock);
     for (byre__outgoing_t **at = &under_way.list; *at != NULL;) {
         byre__outgoing_t *out = *at;
-        bool bulk = out->bulk_busy;
+        bool unannounced = is_unannounced(out);
         if (!outgoing_done(out)) {
-            if (bulk && !out->bulk_busy) atomic_fetch_sub(&byre__engine_unannounced, 1);
+            if (unannounced && !is_unannounced(out)) atomic_fetch_sub(&byre__engine_unannounced, 1);
             at = &out->next;
             continue;
         }
         *at = out->next;
         atomic_fetch_sub(&byre__am_under_way, 1);
-        if (bulk) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        if (unannounced) atomic_fetch_sub(&byre__engine_unannounced, 1);
         out->next = ended;
         ended = out;
         count++;
@@ -381,7 +407,7 @@ static void abandon_under_way(int rank)
         }
         *at = out->next;
         atomic_fetch_sub(&byre__am_under_way, 1);
-        if (out->bulk_busy) atomic_fetch_sub(&byre__engine_unannounced, 1);
+        if (is_unannounced(out)) atomic_fetch_sub(&byre__engine_unannounced, 1);
         out->next = gone;
         gone = out;
     }

@@ -146,7 +146,7 @@ bool byre__lane_get(const byre__lane_in_t *in, byre__lane_message_t *message_out
     const struct cell *cell = &lane->cells[in->tail % CELLS];
     if (atomic_load_explicit(&cell->number, memory_order_acquire) != in->tail + 1) return false;
     const byre__am_wire_t *wire = &cell->wire;
-    size_t bulk_bytes = (wire->flags & BYRE__AM_LANED) ? byre__bulk_bytes(wire) : 0;
+    size_t bulk_bytes = byre__bulk_along(wire);
     uint32_t need = room_needed(wire->bytes, bulk_bytes), offset = (cell->end - need) % BYTES;
     BYRE__ASSERT(bulk_bytes <= BYRE__LANE_BULK && offset + need <= BYTES); /* 4 */
     const unsigned char *at = lane->bytes + offset;

@@ -30,6 +30,7 @@
 #include "mailbox_queue.h"
 #include "mailbox_wire.h"
 #include "node.h"
+#include "paged.h"
 #include "progress.h"
 #include <byre_runtime.h>
 
@@ -37,6 +38,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -236,6 +238,18 @@ static int check(const byre_right_t *right, unsigned wanted)
     return possible && (right->rights & wanted) != 0 ? BYRE_OK : BYRE_ERIGHT;
 }
 
+/* From shared memory (paged.h). What MPI may still read stays. */
+static __attribute__((noinline)) int send_paged(const byre_right_t *to, const void *buf,
+                                                size_t bytes, int priority)
+{
+    if (byre__peer_absent(to->owner)) return BYRE_EPEER;
+    void *copy = byre__paged_copy(buf, bytes);
+    if (copy == NULL) return BYRE_ENOMEM;
+    int error = byre_mailbox_send(to, copy, bytes, priority);
+    if (error != BYRE_EPEER) free(copy);
+    return error;
+}
+
 int byre_mailbox_send(const byre_right_t *to, const void *buf, size_t bytes, int priority)
 {
     int error = check(to, BYRE_RIGHT_SEND);
@@ -243,6 +257,7 @@ int byre_mailbox_send(const byre_right_t *to, const void *buf, size_t bytes, int
     if (buf == NULL && bytes > 0) return BYRE_EINVAL;
     if (priority < 0 || priority >= BYRE__MAILBOX_PRIORITIES) return BYRE_ERANGE;
     if (bytes > BYRE__MAILBOX_LONGEST) return BYRE_ERANGE;
+    if (byre__is_paged(buf, bytes)) return send_paged(to, buf, bytes, priority);
     bool is_short = bytes <= BYRE__MAILBOX_SHORT_SEND;
     byre__mailbox_request_t request = { .op = is_short ? BYRE__MAILBOX_SEND : BYRE__MAILBOX_ASK,
                                         .id = to->id,
@@ -281,12 +296,27 @@ static void acknowledge(struct op *op, byre__mailbox_request_t *request)
     while (post(op, request, NULL, 0) == BYRE_ENOMEM) sched_yield();
 }
 
+static __attribute__((noinline)) int recv_paged(const byre_right_t *from, void *buf, size_t room,
+                                                int timeout_ms, byre_info_t *info_out)
+{
+    byre_info_t info;
+    if (byre__peer_absent(from->owner)) return BYRE_EPEER;
+    void *copy = malloc(room > 0 ? room : 1);
+    if (copy == NULL) return BYRE_ENOMEM;
+    int error = byre_mailbox_recv(from, copy, room, timeout_ms, &info);
+    if (error == BYRE_OK && info.bytes > 0) memcpy(buf, copy, info.bytes);
+    if (error != BYRE_EPEER) free(copy);
+    if (info_out != NULL && (error == BYRE_OK || error == BYRE_ETRUNC)) *info_out = info;
+    return error;
+}
+
 int byre_mailbox_recv(const byre_right_t *from, void *buf, size_t room, int timeout_ms,
                       byre_info_t *info_out)
 {
     int error = check(from, BYRE_RIGHT_RECEIVE);
     if (error != BYRE_OK) return error;
     if (buf == NULL && room > 0) return BYRE_EINVAL;
+    if (byre__is_paged(buf, room)) return recv_paged(from, buf, room, timeout_ms, info_out);
     byre__mailbox_request_t request = { .op = timeout_ms == 0 ? BYRE__MAILBOX_TRY
                                                               : BYRE__MAILBOX_RECEIVE,
                                         .id = from->id,

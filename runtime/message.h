@@ -34,7 +34,10 @@ struct byre_request {
     _Atomic unsigned char complete; /* release: result and info are there */
     unsigned char kind;             /* enum byre__request_kind */
     bool is_send;
-    bool handed_out; /* the user has it, and frees it by waiting */
+    union {
+        bool handed_out; /* a send: the user has it, and frees it by waiting */
+        bool paged;      /* a receive into shared memory: whoever collects it copies (paged.h) */
+    };
     int result;
     int peer;             /* destination, or source wanted */
     _Atomic int owners;   /* staged: two while what came is kept and the request not collected */
@@ -42,6 +45,7 @@ struct byre_request {
     byre_notice_t notice; /* from here: sends that the engine completes */
     byre__cow_t *cow;
     void *copy;
+    void *paged_buf; /* of a queued receive that is `paged`; buf is ordinary memory then */
 };
 
 /* A receive with a stage: its request ends where the fields of sends begin, and what it receives
@@ -51,6 +55,12 @@ _Static_assert(offsetof(struct byre_request, notice) <= BYRE__STAGE_HEAD, "head 
 static inline void *byre__stage_data(byre_request_t request)
 {
     return (char *)request + BYRE__STAGE_HEAD;
+}
+
+/* A receive ended so: may MPI still write to its memory? */
+static inline bool byre__left_to_mpi(int result, size_t bytes)
+{
+    return result == BYRE_EPEER && bytes > 0;
 }
 
 byre_request_t byre__request_get(void); /* NULL: no memory */

@@ -8,12 +8,14 @@
  *   queued   large nonblocking receives, and any receive on a port with something special about it:
  *            the engine matches them (port.c)
  *
- * None of them ever lets MPI cut a message.
+ * None of them ever lets MPI cut a message. Into shared memory (paged.h) the thread that collects the
+ * receive copies, from the stage or from memory of the receive's own.
  */
 #include "counters.h"
 #include "detector.h"
 #include "log.h"
 #include "message.h"
+#include "paged.h"
 #include "port.h"
 #include "progress.h"
 #include "stage.h"
@@ -49,10 +51,10 @@ static bool request_done(void *arg)
 
 /* ---- queued ------------------------------------------------------------------------------------ */
 
-static void fill(byre_request_t request, int port, int from, void *buf, size_t bytes)
+static void fill(byre_request_t request, int port, int from, void *buf, size_t bytes, bool paged)
 {
     request->is_send = false;
-    request->handed_out = true;
+    request->paged = paged;
     request->peer = from;
     request->buf = buf;
     request->room = bytes;
@@ -62,7 +64,7 @@ static void fill(byre_request_t request, int port, int from, void *buf, size_t b
 static int recv_queued(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
 {
     struct byre_request request = { .kind = BYRE__REQUEST_ENGINE };
-    fill(&request, port, from, buf, bytes);
+    fill(&request, port, from, buf, bytes, false);
     int error = byre__port_enqueue(&request);
     if (error != BYRE_OK) return error;
     (void)byre__wait_until(request_done, &request, 0);
@@ -73,14 +75,15 @@ static int recv_queued(int port, int from, void *buf, size_t bytes, byre_info_t 
 /* ---- staged ------------------------------------------------------------------------------------ */
 
 /* NULL without an error: there is no address space, it must be queued. */
-static byre_request_t begin_staged(int port, int from, void *buf, size_t bytes, int *error_out)
+static byre_request_t begin_staged(int port, int from, void *buf, size_t bytes, bool paged,
+                                   int *error_out)
 {
     byre_request_t request = byre__stage_get();
     *error_out = BYRE_OK;
     if (__builtin_expect(request == NULL, 0)) return NULL;
     atomic_store_explicit(&request->complete, 0, memory_order_relaxed);
     request->kind = BYRE__REQUEST_STAGED;
-    fill(request, port, from, buf, bytes);
+    fill(request, port, from, buf, bytes, paged);
     *error_out = byre__transport->irecv(BYRE__CHANNEL_MSG, from, port, byre__stage_data(request),
                                         BYRE__STAGE_BYTES, &request->treq);
     if (__builtin_expect(*error_out == BYRE_OK, 1)) return request;
@@ -156,15 +159,30 @@ static int recv_probed(int port, int from, void *buf, size_t bytes, byre_info_t 
 
 /* ---- the public face ----------------------------------------------------------------------------- */
 
+static __attribute__((noinline)) int recv_paged(int port, int from, void *buf, size_t bytes,
+                                                byre_info_t *info_out)
+{
+    byre_info_t info = { .bytes = 0 };
+    void *room = malloc(bytes > 0 ? bytes : 1);
+    if (room == NULL) return BYRE_ENOMEM;
+    int result = byre_recv(port, from, room, bytes, &info);
+    if (result == BYRE_OK && info.bytes > 0) memcpy(buf, room, info.bytes);
+    if (!byre__left_to_mpi(result, info.bytes)) free(room);
+    bool written = result == BYRE_OK || result == BYRE_ETRUNC || result == BYRE_EPEER;
+    if (info_out != NULL && written) *info_out = info;
+    return result;
+}
+
 int byre_recv(int port, int from, void *buf, size_t bytes, byre_info_t *info_out)
 {
     int error = check(port, from, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     if (byre__in_handler()) return BYRE_ECONTEXT;
+    if (byre__is_paged(buf, bytes)) return recv_paged(port, from, buf, bytes, info_out);
     bool special = is_special();
     if (bytes > BYRE__STAGED && !special) return recv_probed(port, from, buf, bytes, info_out);
     byre__cow_resolve(buf, bytes);
-    byre_request_t request = special ? NULL : begin_staged(port, from, buf, bytes, &error);
+    byre_request_t request = special ? NULL : begin_staged(port, from, buf, bytes, false, &error);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     if (__builtin_expect(request == NULL, 0)) return recv_queued(port, from, buf, bytes, info_out);
     byre__request_wait(request);
@@ -174,6 +192,31 @@ int byre_recv(int port, int from, void *buf, size_t bytes, byre_info_t *info_out
     return result;
 }
 
+/* The engine does not touch shared memory: it receives into memory of the request. */
+static int set_aside(byre_request_t request)
+{
+    request->paged_buf = request->buf;
+    request->buf = malloc(request->room > 0 ? request->room : 1);
+    return request->buf != NULL ? BYRE_OK : BYRE_ENOMEM;
+}
+
+static int begin_queued(int port, int from, void *buf, size_t bytes, bool paged,
+                        byre_request_t *request_out)
+{
+    byre_request_t request = byre__request_get();
+    if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
+    fill(request, port, from, buf, bytes, paged);
+    int error = paged ? set_aside(request) : BYRE_OK;
+    if (error == BYRE_OK) error = byre__port_enqueue(request);
+    if (__builtin_expect(error != BYRE_OK, 0)) {
+        if (paged) free(request->buf);
+        byre__request_put(request);
+        return error;
+    }
+    *request_out = request;
+    return BYRE_OK;
+}
+
 int byre_irecv(int port, int from, void *buf, size_t bytes, byre_request_t *req_out)
 {
     int error = check(port, from, buf, bytes);
@@ -181,20 +224,14 @@ int byre_irecv(int port, int from, void *buf, size_t bytes, byre_request_t *req_
     if (__builtin_expect(req_out == NULL, 0)) return BYRE_EINVAL;
     byre_request_t request = NULL;
     byre__engine_attention();
+    bool paged = byre__is_paged(buf, bytes);
+    if (__builtin_expect(paged && byre__in_handler(), 0)) return BYRE_ECONTEXT;
     byre__cow_resolve(buf, bytes);
     if (bytes <= BYRE__STAGED && !is_special())
-        request = begin_staged(port, from, buf, bytes, &error);
+        request = begin_staged(port, from, buf, bytes, paged, &error);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
-    if (request == NULL) {
-        request = byre__request_get();
-        if (__builtin_expect(request == NULL, 0)) return BYRE_ENOMEM;
-        fill(request, port, from, buf, bytes);
-        error = byre__port_enqueue(request);
-    }
-    if (__builtin_expect(error != BYRE_OK, 0)) {
-        byre__request_put(request);
-        return error;
-    }
+    if (request == NULL) error = begin_queued(port, from, buf, bytes, paged, &request);
+    if (__builtin_expect(error != BYRE_OK, 0)) return error;
     *req_out = request;
     return BYRE_OK;
 }
@@ -210,18 +247,19 @@ static void help_engine(void)
 
 int byre_poll(int port, int from, byre_info_t *info_out)
 {
-    byre_info_t none;
+    byre_info_t info; /* what is written under a lock is not the caller's (paged.h, P2) */
     bool queued = false;
     int error = check(port, from, NULL, 0);
     if (error != BYRE_OK) return error;
-    if (info_out == NULL) info_out = &none;
     if (is_special()) {
-        error = byre__port_state(port, from, info_out, &queued);
+        error = byre__port_state(port, from, &info, &queued);
+        if (error == BYRE_OK && info_out != NULL) *info_out = info;
         if (error != BYRE_EAGAIN) return error;
     }
     byre__tstatus_t status;
     if (!queued && byre__transport->probe(BYRE__CHANNEL_MSG, from, port, &status)) {
-        *info_out = (byre_info_t){ .source = status.source, .port = port, .bytes = status.bytes };
+        info = (byre_info_t){ .source = status.source, .port = port, .bytes = status.bytes };
+        if (info_out != NULL) *info_out = info;
         return BYRE_OK;
     }
     int dead = hopeless(from);
@@ -229,7 +267,7 @@ int byre_poll(int port, int from, byre_info_t *info_out)
         help_engine();
         return BYRE_EAGAIN;
     }
-    *info_out = (byre_info_t){ .source = dead, .port = port };
+    if (info_out != NULL) *info_out = (byre_info_t){ .source = dead, .port = port };
     return BYRE_EPEER;
 }
 

@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "detector.h"
 #include "log.h"
+#include "paged.h"
 #include "progress.h"
 #include "recycle.h"
 #include "stage.h"
@@ -81,7 +82,8 @@ static int staged_finish(byre_request_t request, const byre__tstatus_t *status)
         byre__port_keep_stage(request->info.port, status->source, request, status->bytes);
         return BYRE_ETRUNC;
     }
-    if (status->bytes > 0) memcpy(request->buf, byre__stage_data(request), status->bytes);
+    if (status->bytes > 0 && __builtin_expect(!request->paged, 1))
+        memcpy(request->buf, byre__stage_data(request), status->bytes);
     byre__count(msg_received);
     if (__builtin_expect(status->bytes >= BYRE__LARGE, 0))
         byre__wake_for_message(status->source); /* its send is complete */
@@ -158,6 +160,23 @@ void byre__request_wait(byre_request_t request)
     if (unannounced) atomic_fetch_sub(&byre__engine_unannounced, 1);
 }
 
+/* Must it be collected outside handlers (paged.h, P2)? */
+static bool wants_thread(const struct byre_request *request)
+{
+    return __builtin_expect(!request->is_send && request->paged, 0);
+}
+
+/* What came for shared memory goes there. */
+static __attribute__((noinline)) void copy_paged(byre_request_t request)
+{
+    size_t bytes = request->result == BYRE_OK ? request->info.bytes : 0;
+    bool staged = request->kind == BYRE__REQUEST_STAGED;
+    void *to = staged ? request->buf : request->paged_buf;
+    const void *from = staged ? byre__stage_data(request) : request->buf;
+    if (bytes > 0) memcpy(to, from, bytes);
+    if (!staged && !byre__left_to_mpi(request->result, request->info.bytes)) free(request->buf);
+}
+
 /* It is complete: hand over what it came to, and recycle it. */
 static int collect(byre_request_t *req, byre_info_t *info_out)
 {
@@ -167,6 +186,10 @@ static int collect(byre_request_t *req, byre_info_t *info_out)
         return BYRE_OK;
     }
     int result = request->result;
+    if (wants_thread(request)) {
+        if (byre__in_handler()) return BYRE_ECONTEXT;
+        copy_paged(request);
+    }
     if (info_out != NULL && !request->is_send) *info_out = request->info;
     byre__request_put(request);
     *req = BYRE_REQUEST_NULL;
@@ -227,6 +250,13 @@ int byre_wait_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *
     return first;
 }
 
+static bool one_wants_thread(size_t n, const byre_request_t *reqs)
+{
+    for (size_t i = 0; i < n; i++)
+        if (reqs[i] != BYRE_REQUEST_NULL && wants_thread(reqs[i])) return true;
+    return false;
+}
+
 int byre_test_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *infos_out)
 {
     if (!byre__is_up()) return BYRE_ESTATE;
@@ -236,6 +266,7 @@ int byre_test_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *
         if (!byre__in_handler()) help_engine();
         return BYRE_EAGAIN;
     }
+    if (byre__in_handler() && one_wants_thread(n, reqs)) return BYRE_ECONTEXT;
     int first = BYRE_OK;
     for (size_t i = 0; i < n; i++) {
         int error = BYRE_OK;
@@ -270,17 +301,31 @@ static bool all_null(size_t n, const byre_request_t *reqs)
     return true;
 }
 
+static size_t wait_any(size_t n, byre_request_t *reqs)
+{
+    struct any any = { .n = n, .reqs = reqs };
+    atomic_fetch_add(&byre__engine_unannounced, 1); /* there may be large sends among them */
+    (void)byre__wait_until(any_done, &any, 0);
+    atomic_fetch_sub(&byre__engine_unannounced, 1);
+    return any.index;
+}
+
 int byre_wait_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t *info_out)
 {
     int error = check();
     if (error != BYRE_OK) return error;
     if (reqs == NULL || all_null(n, reqs)) return BYRE_EINVAL;
-    struct any any = { .n = n, .reqs = reqs };
-    atomic_fetch_add(&byre__engine_unannounced, 1); /* there may be large sends among them */
-    (void)byre__wait_until(any_done, &any, 0);
-    atomic_fetch_sub(&byre__engine_unannounced, 1);
-    if (index_out != NULL) *index_out = any.index;
-    return collect(&reqs[any.index], info_out);
+    size_t index;
+    if (byre__is_paged(reqs, n * sizeof *reqs)) { /* any_done() is for drivers too */
+        byre_request_t *copy = byre__paged_copy(reqs, n * sizeof *reqs);
+        if (copy == NULL) return BYRE_ENOMEM;
+        index = wait_any(n, copy);
+        free(copy);
+    } else {
+        index = wait_any(n, reqs);
+    }
+    if (index_out != NULL) *index_out = index;
+    return collect(&reqs[index], info_out);
 }
 
 int byre_test_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t *info_out)

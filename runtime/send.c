@@ -6,12 +6,15 @@
  * Sends that nobody need wait for (with a notice, copied, copy-on-write) belong to the engine: it
  * tests them, gives the notice and cleans up. Of a dead peer's messages MPI may still read the
  * buffer, so copies and snapshots of them are left behind.
+ *
+ * From shared memory (paged.h) a copy is sent.
  */
 #include "message.h"
 
 #include "counters.h"
 #include "detector.h"
 #include "log.h"
+#include "paged.h"
 #include "progress.h"
 #include "service.h"
 #include <pthread.h>
@@ -85,11 +88,24 @@ static int explain(int error, int rank)
     return byre__wait_until(is_absent, &rank, byre__now_ns() + bound_ns) ? BYRE_EPEER : error;
 }
 
+static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool sync);
+
+static __attribute__((noinline)) int send_paged(byre_addr_t to, const void *buf, size_t bytes,
+                                                bool sync)
+{
+    void *copy = byre__paged_copy(buf, bytes);
+    if (copy == NULL) return BYRE_ENOMEM;
+    int error = send_blocking(to, copy, bytes, sync);
+    if (error != BYRE_EPEER) free(copy);
+    return error;
+}
+
 static int send_blocking(byre_addr_t to, const void *buf, size_t bytes, bool sync)
 {
     int error = check(to, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
     if (byre__in_handler()) return BYRE_ECONTEXT;
+    if (byre__is_paged(buf, bytes)) return send_paged(to, buf, bytes, sync);
     struct sending sending = { .rank = to.rank };
     byre__cow_resolve(buf, bytes);
     error = byre__transport->isend(BYRE__CHANNEL_MSG, to.rank, to.port, buf, bytes, sync,
@@ -202,11 +218,46 @@ static int isend_waiting(byre_addr_t to, byre__treq_t treq, byre_request_t *req_
     return error;
 }
 
+/* The engine sends a copy and frees it. The copy is made outside handlers, or of ordinary memory. */
+static int isend_copied(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_t *notice,
+                        byre_request_t *req_out)
+{
+    void *copy = byre__paged_copy(buf, bytes);
+    byre_request_t request = byre__request_get();
+    int error = BYRE_ENOMEM;
+    if (request == NULL || copy == NULL) goto undo;
+    byre__treq_t treq;
+    error = start(to, copy, bytes, &treq);
+    if (error != BYRE_OK) goto undo;
+    fill(request, to, copy, bytes, treq);
+    request->copy = copy;
+    request->cow = NULL;
+    request->notice = notice != NULL ? *notice : (byre_notice_t){ .kind = BYRE_NOTICE_NONE };
+    request->handed_out = req_out != NULL;
+    if (req_out != NULL) *req_out = request;
+    hand_to_engine(request);
+    return BYRE_OK;
+undo:
+    free(copy);
+    if (request != NULL) byre__request_put(request);
+    return error;
+}
+
+static __attribute__((noinline)) int isend_paged(byre_addr_t to, const void *buf, size_t bytes,
+                                                 const byre_notice_t *notice,
+                                                 byre_request_t *req_out)
+{
+    if (!notice_makes_sense(notice, req_out)) return BYRE_EINVAL;
+    if (byre__in_handler()) return BYRE_ECONTEXT;
+    return isend_copied(to, buf, bytes, notice, req_out);
+}
+
 int byre_isend(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_t *notice,
                byre_request_t *req_out)
 {
     int error = check(to, buf, bytes);
     if (__builtin_expect(error != BYRE_OK, 0)) return error;
+    if (byre__is_paged(buf, bytes)) return isend_paged(to, buf, bytes, notice, req_out);
     byre__cow_resolve(buf, bytes);
     if (__builtin_expect((notice != NULL && notice->kind != BYRE_NOTICE_NONE) || byre__in_handler(),
                          0))
@@ -236,31 +287,12 @@ int byre_isend_copy(byre_addr_t to, const void *buf, size_t bytes)
 {
     int error = check(to, buf, bytes);
     if (error != BYRE_OK) return error;
+    if (byre__is_paged(buf, bytes) && byre__in_handler()) return BYRE_ECONTEXT;
     if (!room_for_copy(&to.rank) && !byre__in_handler()) {
         (void)byre__wait_until(room_for_copy, &to.rank, 0);
         if (byre__peer_absent(to.rank)) return BYRE_EPEER;
     }
-    byre_request_t request = byre__request_get();
-    void *copy = malloc(bytes > 0 ? bytes : 1);
-    if (request == NULL || copy == NULL) {
-        error = BYRE_ENOMEM;
-        goto undo;
-    }
-    if (bytes > 0) memcpy(copy, buf, bytes);
-    byre__treq_t treq;
-    error = start(to, copy, bytes, &treq);
-    if (error != BYRE_OK) goto undo;
-    fill(request, to, buf, bytes, treq);
-    request->copy = copy;
-    request->cow = NULL;
-    request->handed_out = false;
-    request->notice.kind = BYRE_NOTICE_NONE;
-    hand_to_engine(request);
-    return BYRE_OK;
-undo:
-    free(copy);
-    if (request != NULL) byre__request_put(request);
-    return error;
+    return isend_copied(to, buf, bytes, NULL, NULL);
 }
 
 int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_notice_t *notice,
@@ -268,6 +300,7 @@ int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_not
 {
     int error = check(to, buf, bytes);
     if (error != BYRE_OK) return error;
+    if (byre__is_paged(buf, bytes)) return isend_paged(to, buf, bytes, notice, req_out);
     if (!notice_makes_sense(notice, req_out)) return BYRE_EINVAL;
     byre_request_t request = byre__request_get();
     if (request == NULL) return BYRE_ENOMEM;

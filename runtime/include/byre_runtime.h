@@ -129,8 +129,9 @@ typedef struct byre_request *byre_request_t; /**< an operation under way; NULL i
  * @param buf    `bytes` bytes; may be NULL when bytes is 0
  * @param bytes  any length, also above 2 GiB
  * @return       BYRE_OK; BYRE_ERANK; BYRE_EPORT; BYRE_EINVAL (NULL buffer); BYRE_EPEER the peer is
- *               dead, or died before it took the message; BYRE_EMPI; BYRE_ESTATE; BYRE_ECONTEXT from
- *               a handler (blocking sends only)
+ *               dead, or died before it took the message; BYRE_ENOMEM no room for a copy of a buffer
+ *               in shared memory; BYRE_EMPI; BYRE_ESTATE; BYRE_ECONTEXT from a handler: blocking sends,
+ *               and any send from shared memory
  * @threads      any
  */
 int byre_send(byre_addr_t to, const void *buf, size_t bytes);
@@ -212,7 +213,7 @@ int byre_isend_cow(byre_addr_t to, const void *buf, size_t bytes, const byre_not
  *          may get what came behind it); BYRE_EPEER `from` is dead and has nothing left here,
  *          or, with BYRE_ANY, a rank has failed that byre_failures_ack has not acknowledged (what
  *          has arrived is delivered first); BYRE_ERANK; BYRE_EPORT; BYRE_EINVAL; BYRE_EBUSY the
- *          port has a pop-up handler; BYRE_ESTATE; BYRE_ECONTEXT from a handler
+ *          port has a pop-up handler; BYRE_ENOMEM; BYRE_ESTATE; BYRE_ECONTEXT from a handler
  * @threads any; several threads may receive on one port, each message goes to one of them
  */
 int byre_recv(int port, int from, void *buf, size_t bytes, byre_info_t *info_out);
@@ -222,7 +223,8 @@ int byre_recv(int port, int from, void *buf, size_t bytes, byre_info_t *info_out
  * the receives began.
  * @param port, from, buf, bytes  as byre_recv; the buffer belongs to Byre until completion
  * @param req_out  the request; byre_wait and byre_test return what byre_recv would
- * @return   BYRE_OK; BYRE_ERANK; BYRE_EPORT; BYRE_EINVAL; BYRE_EBUSY; BYRE_ENOMEM; BYRE_ESTATE
+ * @return   BYRE_OK; BYRE_ERANK; BYRE_EPORT; BYRE_EINVAL; BYRE_EBUSY; BYRE_ENOMEM; BYRE_ESTATE;
+ *           BYRE_ECONTEXT into shared memory from a handler
  * @threads  any
  */
 int byre_irecv(int port, int from, void *buf, size_t bytes, byre_request_t *req_out);
@@ -284,7 +286,8 @@ int byre_wait(byre_request_t *req, byre_info_t *info_out);
 /**
  * Has a request completed? Does not block.
  * @param req, info_out  as byre_wait
- * @return   BYRE_EAGAIN not yet (the request stays); else as byre_wait
+ * @return   BYRE_EAGAIN not yet (the request stays); BYRE_ECONTEXT a receive into shared memory has
+ *           completed, which a handler cannot take (the request stays); else as byre_wait
  * @threads  any; one thread per request
  */
 int byre_test(byre_request_t *req, byre_info_t *info_out);
@@ -306,7 +309,7 @@ int byre_wait_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *
  * @param reqs       n requests; the one that completed becomes null
  * @param index_out  which; written with every result but BYRE_EINVAL
  * @param info_out   or NULL
- * @return   what that operation came to; BYRE_EINVAL all are null
+ * @return   what that operation came to; BYRE_EINVAL all are null; BYRE_ENOMEM
  * @threads  any
  */
 int byre_wait_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t *info_out);
@@ -314,14 +317,14 @@ int byre_wait_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t
 /**
  * Have all completed? Takes none unless all have.
  * Parameters as byre_wait_all.
- * @return   BYRE_EAGAIN not all yet; else as byre_wait_all
+ * @return   BYRE_EAGAIN not all yet; BYRE_ECONTEXT as byre_test; else as byre_wait_all
  * @threads  any
  */
 int byre_test_all(size_t n, byre_request_t *reqs, int *errors_out, byre_info_t *infos_out);
 
 /**
  * Has one completed? Parameters as byre_wait_any.
- * @return   BYRE_EAGAIN none yet; else as byre_wait_any
+ * @return   BYRE_EAGAIN none yet; BYRE_ECONTEXT as byre_test; else as byre_wait_any
  * @threads  any
  */
 int byre_test_any(size_t n, byre_request_t *reqs, size_t *index_out, byre_info_t *info_out);
@@ -380,7 +383,7 @@ int byre_am_register(int id, byre_am_fn fn, byre_am_place_fn place, void *arg);
  * @param bulk,bulk_bytes  bulk payload of any length, delivered straight to its place; or NULL, 0.
  *                    Not from handlers.
  * @return   BYRE_OK; BYRE_ERANK; BYRE_ERANGE id or too many bytes; BYRE_EINVAL; BYRE_EPEER;
- *           BYRE_ENOMEM; BYRE_ECONTEXT bulk from a handler; BYRE_ESTATE
+ *           BYRE_ENOMEM; BYRE_ECONTEXT bulk, or data in shared memory, from a handler; BYRE_ESTATE
  * @threads  any, also handlers
  */
 int byre_am_send(int rank, int id, const void *data, size_t bytes, const void *bulk,
@@ -405,7 +408,8 @@ int byre_am_request(int rank, int id, const void *data, size_t bytes, void *repl
  * (keep am->source and am->call, e.g. in a copy of *am) and from any thread.
  * @param am          the request, or a copy of it
  * @param data,bytes  the reply, at most BYRE_AM_INLINE bytes
- * @return   BYRE_OK; BYRE_EINVAL am->call is 0; BYRE_ERANGE; BYRE_EPEER; BYRE_ENOMEM; BYRE_ESTATE
+ * @return   BYRE_OK; BYRE_EINVAL am->call is 0; BYRE_ERANGE; BYRE_EPEER; BYRE_ENOMEM; BYRE_ESTATE;
+ *           BYRE_ECONTEXT data in shared memory, from a handler
  * @threads  any, also handlers
  */
 int byre_am_reply(const byre_am_t *am, const void *data, size_t bytes);

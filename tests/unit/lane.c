@@ -64,7 +64,7 @@ static bool put(uint32_t n)
     fill(data, wire.bytes, n);
     fill(bulk, bulky, n + 1);
     if (bulky > 0) {
-        wire.flags = BYRE__AM_BULKY | BYRE__AM_LANED;
+        wire.flags = BYRE__AM_BULKY | BYRE__AM_ALONG;
         wire.call = byre__bulk_word(bulky, n);
     }
     return byre__lane_put(&out, &wire, data, bulk, bulky);
@@ -74,7 +74,7 @@ static bool put(uint32_t n)
 static bool is(const byre__lane_message_t *message, uint32_t n)
 {
     const byre__am_wire_t *wire = message->wire;
-    size_t bulky = (wire->flags & BYRE__AM_LANED) ? byre__bulk_bytes(wire) : 0;
+    size_t bulky = byre__bulk_along(wire);
     return wire->id == (uint8_t)n && wire->bytes == inline_bytes(n) && bulky == bulk_bytes(n) &&
            filled(message->data, wire->bytes, n) && filled(message->bulk, bulky, n + 1);
 }
