@@ -9,11 +9,18 @@
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define VARIANTS                                                                      \
     "read_miss,write_miss,upgrade,ping_pong,false_sharing,seq_read,seq_write,random," \
-    "waiting,computing,forwarded,first,later,sum,fill"
+    "barrier,lock,waiting,computing,forwarded,first,later,sum,fill,"                  \
+    "default,central,tree,tournament,dissemination,free,contended"
 #define ROUND_TRIP "MPI round trip, SIGSEGV, 2 mprotect"
 #define TRANSFER "MPI_Send/Irecv of 1 MiB"
 #define READ_MISS .byre = dsm_read_miss, .floor = dsm_read_miss_floor, .floor_name = ROUND_TRIP
 #define WRITE_MISS .byre = dsm_write_miss, .floor = dsm_write_miss_floor, .floor_name = ROUND_TRIP
+#define BARRIER(kind)                                                                            \
+    .bench = "dsm.barrier", .byre = dsm_barrier, .floor = dsm_barrier_floor, .over = OVER_RANKS, \
+    .floor_name = "MPI_Barrier", .barrier = BYRE_DSM_BARRIER_##kind
+#define LOCK_FREE                                                             \
+    .bench = "dsm.lock", .byre = dsm_lock_free, .floor = dsm_lock_free_floor, \
+    .floor_name = "MPI round trip", .over = OVER_RANKS
 #define SEQ(name) .bench = (name), .floor_name = TRANSFER, .over = OVER_BYTES, .rate = true
 
 static const struct dsm_figure figures[] = {
@@ -56,6 +63,19 @@ static const struct dsm_figure figures[] = {
       .floor = dsm_random_floor,
       .floor_name = "MPI round trip",
       .over = OVER_BYTES },
+    { .variant = "default", BARRIER(DEFAULT) },
+    { .variant = "central", BARRIER(CENTRAL) },
+    { .variant = "tree", BARRIER(TREE) },
+    { .variant = "tournament", BARRIER(TOURNAMENT) },
+    { .variant = "dissemination", BARRIER(DISSEMINATION) },
+    { .variant = "free", LOCK_FREE },
+    { .variant = "computing", .computing = true, LOCK_FREE },
+    { .bench = "dsm.lock",
+      .variant = "contended",
+      .byre = dsm_lock_contended,
+      .floor = dsm_lock_contended_floor,
+      .floor_name = "MPI message",
+      .over = OVER_RANKS },
 };
 
 enum { SHARED_PAGES = 64 }; /* of false sharing */
@@ -75,9 +95,17 @@ static double per_iteration(const struct dsm *dsm)
     return figure->over == OVER_BYTES ? 1e6 / (double)(dsm->bytes / dsm->page) : 1e6;
 }
 
+static bool counts_ranks(const struct dsm_figure *figure)
+{
+    return figure->over == OVER_READERS || figure->over == OVER_RANKS;
+}
+
+/* A barrier takes all ranks, a lock is between two. */
 static size_t row_size(const struct dsm *dsm)
 {
     switch (dsm->figure->over) {
+    case OVER_RANKS:
+        return dsm->figure->byre == dsm_barrier ? (size_t)dsm->crew.size : 2;
     case OVER_READERS:
         return (size_t)dsm->readers + 1;
     case OVER_BYTES:
@@ -135,7 +163,7 @@ static void report(const struct dsm *dsm, struct samples *samples)
                        .transport = transport_name(dsm->crew.first, dsm->crew.last),
                        .floor_name = figure->floor_name,
                        .ranks = dsm->crew.size,
-                       .counts = figure->over == OVER_READERS,
+                       .counts = counts_ranks(figure),
                        .size = row_size(dsm) };
 
     row_fill(&row, samples, per_iteration(dsm), figure->rate);
@@ -201,10 +229,8 @@ static void over_bytes(const struct options *opt, struct dsm *dsm)
 static void run_figure(const struct options *opt, struct dsm *dsm, const struct dsm_figure *figure)
 {
     static void (*const runs[])(const struct options *, struct dsm *) = {
-        [OVER_NOTHING] = over_nothing,
-        [OVER_READERS] = over_readers,
-        [OVER_UNITS] = over_units,
-        [OVER_BYTES] = over_bytes,
+        [OVER_NOTHING] = over_nothing, [OVER_READERS] = over_readers, [OVER_UNITS] = over_units,
+        [OVER_BYTES] = over_bytes,     [OVER_RANKS] = measure,
     };
 
     dsm->figure = figure;

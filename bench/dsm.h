@@ -7,6 +7,7 @@
  *   dsm_fault.c   one fault at a time: read_miss, write_miss, upgrade
  *   dsm_bounce.c  two ranks that want the same: ping_pong, false_sharing
  *   dsm_stream.c  many pages in a row: seq_read, seq_write, random
+ *   dsm_sync.c    barrier, lock
  *
  * Two ranks take part: the leader touches memory that the other one, the *owner*, has written. All
  * other ranks sit in byre_recv and obey orders (a region is made by all ranks, a copy is read by
@@ -17,7 +18,7 @@
 #include "bench.h"
 #include <stdint.h>
 
-enum over { OVER_NOTHING, OVER_READERS, OVER_UNITS, OVER_BYTES };
+enum over { OVER_NOTHING, OVER_READERS, OVER_UNITS, OVER_BYTES, OVER_RANKS };
 
 struct dsm;
 
@@ -29,6 +30,7 @@ struct dsm_figure {
     bool computing; /* the owner computes instead of waiting */
     bool third;     /* a third rank is the home, so a request takes one message more */
     bool rate;      /* in MB/s */
+    byre_dsm_barrier_kind_t barrier;
 };
 
 /* What the protocol did while the clock ran, all ranks together. */
@@ -82,12 +84,17 @@ void dsm_prepare(struct dsm *dsm, int count);
 double dsm_stand_by(struct dsm *dsm);
 void dsm_release(struct dsm *dsm);
 
+/* Both come here before either goes on. */
+void dsm_meet(const struct dsm *dsm);
+
 /* Leader: what happens between these two is counted. */
 void dsm_count_begin(struct dsm *dsm);
 void dsm_count_end(struct dsm *dsm);
 
 /* Leader: readers answer n raw requests of the owner. */
 void dsm_order_raw(const struct dsm *dsm, int n);
+/* Leader: those who do not take part come to n barriers. The owner may call it too. */
+void dsm_order_barriers(const struct dsm *dsm, bool raw, int n);
 
 /* ---- dsm_floor.c ----------------------------------------------------------------------------- */
 
@@ -103,6 +110,12 @@ void floor_reader(const struct dsm *dsm, int n); /* a reader's part */
  * of dsm_choose; else always the same. Seconds. */
 double floor_faults(const struct dsm *dsm, int n, bool write, bool distinct);
 
+/* ---- dsm_sync.c -------------------------------------------------------------------------------- */
+
+/* Everybody's part of n barriers; seconds. */
+double dsm_barriers(byre_dsm_barrier_kind_t kind, int n);
+double dsm_raw_barriers(const struct dsm *dsm, int n);
+
 /* ---- figures ----------------------------------------------------------------------------------- */
 
 double dsm_read_miss(void *arg, int n), dsm_read_miss_floor(void *arg, int n);
@@ -116,6 +129,9 @@ double dsm_read_sum_floor(void *arg, int n);
 double dsm_write_first(void *arg, int n), dsm_write_later(void *arg, int n);
 double dsm_write_fill(void *arg, int n), dsm_write_floor(void *arg, int n);
 double dsm_write_fill_floor(void *arg, int n);
+double dsm_barrier(void *arg, int n), dsm_barrier_floor(void *arg, int n);
+double dsm_lock_free(void *arg, int n), dsm_lock_free_floor(void *arg, int n);
+double dsm_lock_contended(void *arg, int n), dsm_lock_contended_floor(void *arg, int n);
 double dsm_random(void *arg, int n), dsm_random_floor(void *arg, int n);
 
 #endif

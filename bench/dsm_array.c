@@ -12,11 +12,20 @@
 enum { ID_STOP, ID_STATS };
 enum { PORT_READY = PORT_CREW + 1, PORT_DONE };
 
-enum what { ORDER_END, ORDER_MAKE, ORDER_DROP, ORDER_READ, ORDER_RAW };
+enum what {
+    ORDER_END,
+    ORDER_MAKE,
+    ORDER_DROP,
+    ORDER_READ,
+    ORDER_RAW,
+    ORDER_BARRIERS,
+    ORDER_RAW_BARRIERS
+};
 
 struct order {
     enum what what;
     int home, count;
+    byre_dsm_barrier_kind_t barrier;
     unsigned unit_pages;
     size_t bytes;
 };
@@ -132,11 +141,40 @@ static void get_copies(const struct dsm *dsm)
     check_byre("byre_dsm_unpin", byre_dsm_unpin(dsm->base, dsm->bytes));
 }
 
-static void answer_raw(const struct dsm *dsm, int n)
+/* The service thread is parked as on the members. */
+static void obey_raw(const struct dsm *dsm, const struct order *order)
 {
     byre__service_pause(1);
-    floor_reader(dsm, n);
+    if (order->what == ORDER_RAW)
+        floor_reader(dsm, order->count);
+    else
+        (void)dsm_raw_barriers(dsm, order->count);
     byre__service_pause(0);
+}
+
+static void obey(struct dsm *dsm, const struct order *order)
+{
+    switch (order->what) {
+    case ORDER_MAKE:
+        make(dsm, order);
+        break;
+    case ORDER_DROP:
+        drop(dsm);
+        break;
+    case ORDER_READ:
+        get_copies(dsm);
+        signal_to(dsm->crew.first, PORT_READY);
+        break;
+    case ORDER_BARRIERS:
+        (void)dsm_barriers(order->barrier, order->count);
+        break;
+    case ORDER_RAW:
+    case ORDER_RAW_BARRIERS:
+        obey_raw(dsm, order);
+        break;
+    case ORDER_END:
+        break;
+    }
 }
 
 void dsm_idle(struct dsm *dsm)
@@ -144,13 +182,7 @@ void dsm_idle(struct dsm *dsm)
     struct order order;
     do {
         check_byre("byre_recv", byre_recv(PORT_CREW, dsm->crew.first, &order, sizeof order, NULL));
-        if (order.what == ORDER_MAKE) make(dsm, &order);
-        if (order.what == ORDER_DROP) drop(dsm);
-        if (order.what == ORDER_RAW) answer_raw(dsm, order.count);
-        if (order.what == ORDER_READ) {
-            get_copies(dsm);
-            signal_to(dsm->crew.first, PORT_READY);
-        }
+        obey(dsm, &order);
     } while (order.what != ORDER_END);
 }
 
@@ -158,6 +190,13 @@ void dsm_order_raw(const struct dsm *dsm, int n)
 {
     send_order(dsm->crew.first + 1, dsm->crew.first + 1 + dsm->readers,
                (struct order){ .what = ORDER_RAW, .count = n });
+}
+
+void dsm_order_barriers(const struct dsm *dsm, bool raw, int n)
+{
+    order_idle(dsm, (struct order){ .what = raw ? ORDER_RAW_BARRIERS : ORDER_BARRIERS,
+                                    .count = n,
+                                    .barrier = dsm->figure->barrier });
 }
 
 /* ---- the array's state ------------------------------------------------------------------------- */

@@ -19,6 +19,12 @@ static void take_over(const struct dsm *dsm)
     check_byre("byre_recv", byre_recv(PORT_DATA, dsm->crew.peer, NULL, 0, NULL));
 }
 
+void dsm_meet(const struct dsm *dsm)
+{
+    hand_over(dsm);
+    take_over(dsm);
+}
+
 /* ---- ping-pong: they take turns -------------------------------------------------------------- */
 
 double dsm_ping_pong(void *arg, int n)
@@ -70,22 +76,16 @@ static void write_mine(volatile uint64_t *words, size_t bytes, int mine)
     for (size_t i = (size_t)mine; i < bytes / sizeof *words; i += 2) words[i] = i;
 }
 
-static void meet(const struct dsm *dsm)
-{
-    hand_over(dsm);
-    take_over(dsm);
-}
-
 double dsm_false_sharing(void *arg, int n)
 {
     struct dsm *dsm = arg;
 
     if (dsm->crew.leader) dsm_count_begin(dsm);
-    meet(dsm);
+    dsm_meet(dsm);
     double start = now();
     for (int i = 0; i < n; i++) {
         write_mine((uint64_t *)dsm->base, dsm->bytes, me(dsm));
-        meet(dsm);
+        dsm_meet(dsm);
     }
     double seconds = now() - start;
     if (dsm->crew.leader) dsm_count_end(dsm);
