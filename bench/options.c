@@ -288,7 +288,7 @@ static int parse_one(struct options *opt, int option, char **argv)
 
 static int check_subject(struct options *opt)
 {
-    static const char known[] = "p2p,ring,am,service,machine,compare";
+    static const char known[] = "p2p,ring,am,service,dsm,machine,compare";
     bool compare;
 
     if (!opt->subject)
@@ -300,7 +300,7 @@ static int check_subject(struct options *opt)
         return options_complain("compare wants two files: byre-bench compare BASELINE RESULT");
     if (!compare && opt->file_count)
         return options_complain("unexpected \"%s\"; see byre-bench --help", opt->files[0]);
-    if (opt->plot && list_has("service,machine,compare", opt->subject))
+    if (opt->plot && list_has("service,dsm,machine,compare", opt->subject))
         return options_complain("--plot draws p2p, ring and am, not %s", opt->subject);
     return 0;
 }

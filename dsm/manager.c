@@ -301,6 +301,15 @@ static void dynamic_forward(dsm_region_t *region, size_t unit, const struct requ
         tell_lost(region, unit, request->requester, request->kind, owner, false);
 }
 
+static void pass_on(dsm_region_t *region, size_t unit)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    while (u->queue != NULL) {
+        struct request request = dequeue(u);
+        dynamic_forward(region, unit, &request);
+    }
+}
+
 void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
 {
     dsm_unit_t *u = &region->unit[unit];
@@ -308,7 +317,7 @@ void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
     u->flags &= (uint8_t)~UNIT_WRITING;
     set_clear(copyset_of(region, unit));
     set_clear(inflight_of(region, unit));
-    byre__dsm_manager_pass_on(region, unit);
+    pass_on(region, unit);
 }
 
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
@@ -327,13 +336,9 @@ void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
     serve_queue(region, unit);
 }
 
-void byre__dsm_manager_pass_on(dsm_region_t *region, size_t unit)
+void byre__dsm_manager_forgo(dsm_region_t *region, size_t unit)
 {
-    dsm_unit_t *u = &region->unit[unit];
-    while (u->queue != NULL) {
-        struct request request = dequeue(u);
-        dynamic_forward(region, unit, &request);
-    }
+    if (is_dynamic(region) && !is_owner(region, unit)) pass_on(region, unit);
 }
 
 /* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */

@@ -228,6 +228,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
         if (region != NULL) unmake(region);
         return error;
     }
+    byre__dsm_origin_calls();
     *addr_out = region->app;
     return BYRE_OK;
 }
@@ -357,8 +358,8 @@ static void stop(void)
         byre__dsm_heap_stop();
         for (int i = 0; i < DSM_REGIONS; i++)
             if (byre__dsm_regions[i].id != 0) unmake(&byre__dsm_regions[i]);
-        byre__dsm_report_stop();
     }
+    byre__dsm_report_stop();
     byre__dsm_wire_stop();
     byre__dsm_agree_stop();
     byre__dsm_frames_stop();
@@ -374,7 +375,8 @@ static int start(void)
     byre__dsm.words = ((size_t)byre__dsm.size + 63) / 64;
     byre__dsm.page = (size_t)sysconf(_SC_PAGESIZE);
     for (int i = 0; i < DSM_REGIONS; i++) pthread_mutex_init(&byre__dsm_regions[i].lock, NULL);
-    int error = byre__dsm_wire_start();
+    int error = byre__dsm_report_start(); /* collective: before what a rank may have to do without */
+    if (error == BYRE_OK) error = byre__dsm_wire_start();
     if (error == BYRE_OK) error = byre__dsm_agree_start();
     if (error != BYRE_OK) goto undo;
     error = byre__dsm_frames_start();
@@ -385,8 +387,7 @@ static int start(void)
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
     (void)byre__dsm_view_start();
-    error = byre__dsm_report_start();
-    if (error == BYRE_OK) error = start_heap();
+    error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;
     return BYRE_OK;

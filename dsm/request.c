@@ -218,8 +218,7 @@ void byre__dsm_refused(dsm_region_t *region, const dsm_msg_t *msg)
     for (size_t i = msg->first; i < msg->first + msg->count; i++)
         if (region->unit[i].wanted == msg->kind && !(region->unit[i].flags & UNIT_DATA_CAME)) {
             close_request(region, i, 1);
-            /* it will not be the owner, as those believed who queued here */
-            if (is_dynamic(region)) byre__dsm_manager_pass_on(region, i);
+            byre__dsm_manager_forgo(region, i);
         }
 }
 
