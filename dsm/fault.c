@@ -33,13 +33,14 @@ static bool is_hopeless(const dsm_region_t *region, const byre__fault_t *fault)
     if (byre__in_handler())
         return !refuse(region, fault->addr, "in a handler of active messages",
                        "handlers may not wait; use byre_dsm_pin beforehand, or a pop-up thread");
-    if (fault->in_runtime)
-        return !refuse(region, fault->addr, "inside a call of Byre",
-                       "use byre_dsm_pin beforehand");
+    /* before the next: it may be the engine that moves MPI's messages on */
     if (byre__dsm_origin_is_mpi(fault->ucontext))
         return !refuse(region, fault->addr, "inside MPI",
                        "link with -lbyre_pmpi, or call byre_dsm_pin before the MPI call and "
                        "byre_dsm_unpin after it");
+    if (fault->in_runtime)
+        return !refuse(region, fault->addr, "inside a call of Byre",
+                       "use byre_dsm_pin beforehand");
     return false;
 }
 
