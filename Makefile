@@ -35,7 +35,7 @@ SHELL := /bin/sh
 # ---- configuration: make bootstraps itself -------------------------------------------------------
 
 # Goals that need no configuration.
-UNCONFIGURED := help clean distclean configure lint-shell lint-spell lint-format format
+UNCONFIGURED := help clean distclean configure check-model lint-shell lint-spell lint-format format
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -305,6 +305,7 @@ help:
 #H make                 build libraries, commands, benchmarks, examples (configures first if need be)
 #H make check           build and run all tests; TESTS='mpi/*' chooses, FULL=1 adds the slow ones
 #H make lab-check       jobs on several nodes, in a lab of network namespaces; takes root
+#H make check-model     the coherence protocol of dsm, in a model checker
 #H make asan-check      the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #H make tsan-check      the tests with ThreadSanitizer
 #H make lint            clang-tidy, cppcheck, shellcheck, codespell, clang-format

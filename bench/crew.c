@@ -5,6 +5,7 @@
  * MPI_Barrier they would burn the cores that are being measured. */
 #include "bench.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ void crew_close(struct crew *crew)
 
 void bench_die(const char *what, const char *why)
 {
-    fprintf(stderr, "byre-bench: rank %d: %s: %s\n", byre_rank(), what, why);
+    fprintf(stderr, "%s: rank %d: %s: %s\n", program_invocation_short_name, byre_rank(), what, why);
     fflush(stderr);
     MPI_Abort(MPI_COMM_WORLD, 1);
     abort();

@@ -2,6 +2,7 @@
 /* What a figure depends on besides the code: processor, cores, kernel, Open MPI, placement. */
 #include "bench.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,7 @@ void machine_table(FILE *out)
 
     machine_read(&machine);
     ranks_per_node(&machine, per_node, sizeof per_node);
-    fprintf(out, "# byre-bench %s\n", PACKAGE_VERSION);
+    fprintf(out, "# %s %s\n", program_invocation_short_name, PACKAGE_VERSION);
     fprintf(out, "# machine  %s, %d cores (rank 0 may use %d); %s\n", machine.cpu, machine.cores,
             machine.bound, machine.kernel);
     fprintf(out, "# mpi      %s, btl %s%s\n", machine.mpi, machine.btl[0] ? machine.btl : "default",

@@ -16,6 +16,7 @@
 #include "heap.h"
 
 #include "ids.h"
+#include "region.h"
 #include "log.h"
 #include "node.h"
 
@@ -95,7 +96,9 @@ void byre__dsm_heap_stats(byre__slice_stats_t *stats_out)
 
 void *byre_dsm_malloc(size_t bytes)
 {
-    return heap.slice ? byre__slice_take(heap.slice, bytes) : NULL;
+    if (!heap.slice) return NULL;
+    byre__dsm_origin_calls();
+    return byre__slice_take(heap.slice, bytes);
 }
 
 int byre__dsm_heap_free(void *block)

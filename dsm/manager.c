@@ -21,8 +21,8 @@ enum plan { PLAN_WAIT, PLAN_LOST, PLAN_GRANT, PLAN_ZERO, PLAN_FORWARD };
 
 struct decision {
     enum plan plan;
-    int source;     /* FORWARD: who has the bytes; LOST: who had them */
-    bool alone;     /* acknowledgements are needed, so it cannot be part of a run */
+    int source; /* FORWARD: who has the bytes; LOST: who had them */
+    bool acks;  /* a write that others must acknowledge */
 };
 
 struct request {
@@ -93,16 +93,20 @@ static struct decision decide(const dsm_region_t *region, size_t unit,
                     (request->have && set_has(copyset, request->requester));
     if (has_copy)
         return (struct decision){ .plan = PLAN_GRANT,
-                                  .alone = write && has_others(copyset, request->requester, -1) };
+                                  .acks = write && has_others(copyset, request->requester, -1) };
     int source = !write && may_serve(region, unit) ? byre__dsm.rank : owner;
     return (struct decision){ .plan = PLAN_FORWARD,
                               .source = source,
-                              .alone = write && has_others(copyset, request->requester, source) };
+                              .acks = write && has_others(copyset, request->requester, source) };
 }
 
-static bool same(const struct decision *a, const struct decision *b)
+/* Can the same be done for both units, by one message to each? */
+static bool same(const dsm_region_t *region, size_t unit, const struct decision *a, size_t other,
+                 const struct decision *b)
 {
-    return a->plan == b->plan && a->source == b->source && !a->alone && !b->alone;
+    if (a->plan != b->plan || a->source != b->source || a->acks != b->acks) return false;
+    return !a->acks || memcmp(copyset_of(region, unit), copyset_of(region, other),
+                              byre__dsm.words * sizeof(uint64_t)) == 0;
 }
 
 /* ---- serving ------------------------------------------------------------------------------ */
@@ -168,10 +172,10 @@ static void serve_write(dsm_region_t *region, size_t first, size_t count,
     dsm_msg_t msg = make(region, first, count, request);
     find_readers(region, first, request->requester, source, readers);
     for (size_t i = first; i < first + count; i++) begin_write(region, i, request, source);
-    if (decision->alone)
+    if (decision->acks)
         for (int r = 0; (r = byre__dsm_set_next(readers, r)) >= 0; r++)
             (void)byre__dsm_emit(region, r, DSM_INVALIDATE, &msg, NULL);
-    const uint64_t *acks = decision->alone ? readers : NULL;
+    const uint64_t *acks = decision->acks ? readers : NULL;
     if (forward) {
         (void)byre__dsm_emit(region, source, DSM_FORWARD, &msg, acks);
         return;
@@ -179,7 +183,8 @@ static void serve_write(dsm_region_t *region, size_t first, size_t count,
     if (is_dynamic(region) && request->requester != byre__dsm.rank) {
         msg.flags |= DSM_OWN;
         (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, acks);
-        byre__dsm_manager_hand_over(region, first, request->requester);
+        for (size_t i = first; i < first + count; i++)
+            byre__dsm_manager_hand_over(region, i, request->requester);
         return;
     }
     (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, acks);
@@ -283,15 +288,26 @@ static bool is_owner(const dsm_region_t *region, size_t unit)
     return byre__dsm_manager(region, unit) == byre__dsm.rank;
 }
 
-/* Pass a request on. The one who wants to write will be the owner after all who are before it. */
+/* Pass a request on. The one who wants to write will be the owner after all who are before it; but this
+ * rank is the owner only when it has come. */
 static void dynamic_forward(dsm_region_t *region, size_t unit, const struct request *request)
 {
     int owner = byre__dsm_manager(region, unit);
     dsm_msg_t msg = make(region, unit, 1, request);
     if (request->have) msg.flags |= DSM_HAVE;
-    if (request->kind == DSM_WRITE) region->unit[unit].owner = 1 + request->requester;
+    if (request->kind == DSM_WRITE && request->requester != byre__dsm.rank)
+        region->unit[unit].owner = 1 + request->requester;
     if (byre__dsm_emit(region, owner, DSM_REQUEST, &msg, NULL) != BYRE_OK)
         tell_lost(region, unit, request->requester, request->kind, owner, false);
+}
+
+static void pass_on(dsm_region_t *region, size_t unit)
+{
+    dsm_unit_t *u = &region->unit[unit];
+    while (u->queue != NULL) {
+        struct request request = dequeue(u);
+        dynamic_forward(region, unit, &request);
+    }
 }
 
 void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
@@ -301,10 +317,7 @@ void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
     u->flags &= (uint8_t)~UNIT_WRITING;
     set_clear(copyset_of(region, unit));
     set_clear(inflight_of(region, unit));
-    while (u->queue != NULL) {
-        struct request request = dequeue(u);
-        dynamic_forward(region, unit, &request);
-    }
+    pass_on(region, unit);
 }
 
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
@@ -321,6 +334,11 @@ void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
     region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
     set_clear(inflight_of(region, unit));
     serve_queue(region, unit);
+}
+
+void byre__dsm_manager_forgo(dsm_region_t *region, size_t unit)
+{
+    if (is_dynamic(region) && !is_owner(region, unit)) pass_on(region, unit);
 }
 
 /* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */
@@ -351,27 +369,26 @@ static bool is_free(const dsm_region_t *region, size_t unit, const struct reques
     return decision_out->plan != PLAN_WAIT;
 }
 
-/* The unit that is needed: served, or it waits. */
+/* A unit that is needed and cannot be served at once. */
 static void request_needed(dsm_region_t *region, size_t unit, const struct request *request)
 {
-    struct decision decision;
     if (is_dynamic(region) && !is_owner(region, unit))
         not_the_owner(region, unit, request);
-    else if (is_free(region, unit, request, &decision))
-        serve(region, unit, 1, request, &decision);
     else
         enqueue(&region->unit[unit], request);
 }
 
-/* A run of wishes that can be served together. Returns its length, 0 if the first cannot be served. */
+/* A run that can be served together. Returns its length, 0 if the first cannot be served. */
 static size_t find_run(const dsm_region_t *region, size_t first, size_t count,
                        const struct request *request, struct decision *decision_out)
 {
     struct decision next;
     size_t n = 0;
-    if (!is_free(region, first, request, decision_out) || decision_out->alone) return 0;
+    if (!is_free(region, first, request, decision_out)) return 0;
     for (n = 1; n < count; n++)
-        if (!is_free(region, first + n, request, &next) || !same(decision_out, &next)) break;
+        if (!is_free(region, first + n, request, &next) ||
+            !same(region, first, decision_out, first + n, &next))
+            break;
     return n;
 }
 

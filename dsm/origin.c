@@ -26,7 +26,7 @@ static struct {
     uintptr_t program_start, program_end; /* code of the program itself */
 } origin;
 
-static bool is_mpi_library(const char *name)
+bool byre__dsm_origin_is_library(const char *name)
 {
     static const char *const known[] = { "/libmpi", "/libopen-", "/mca_", "/libpmix", "/libucp.",
                                          "/libuct.", "/libucs.", "/libfabric" };
@@ -40,7 +40,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
     bool *first = arg, program = *first;
     (void)size;
     *first = false;
-    if (!program && !is_mpi_library(info->dlpi_name)) return 0;
+    if (!program && !byre__dsm_origin_is_library(info->dlpi_name)) return 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X)) continue;

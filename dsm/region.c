@@ -55,18 +55,6 @@ static dsm_region_t *region_from(const void *addr)
     return region != NULL && region->app == addr ? region : NULL;
 }
 
-const char *byre__dsm_region_name(uint32_t id)
-{
-    const dsm_region_t *region = &byre__dsm_regions[id % DSM_REGIONS];
-    return region->id == id ? region->name : "";
-}
-
-const void *byre__dsm_region_unit(uint32_t id, size_t unit)
-{
-    const dsm_region_t *region = &byre__dsm_regions[id % DSM_REGIONS];
-    return region->id == id ? region->app + unit * region->unit_bytes : NULL;
-}
-
 /* ---- making ------------------------------------------------------------------------------- */
 
 /* Zeros, of which only what is used takes memory. */
@@ -146,6 +134,7 @@ static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region
     atomic_store(&region->id, generation * DSM_REGIONS + slot);
     error = byre__fault_register(region->app, bytes, byre__dsm_fault_resolve, region);
     if (error != BYRE_OK) goto undo_id;
+    byre__dsm_report_region(region->id, region->name, region->app, region->unit_bytes);
     *region_out = region;
     return BYRE_OK;
 undo_id:
@@ -239,6 +228,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
         if (region != NULL) unmake(region);
         return error;
     }
+    byre__dsm_origin_calls();
     *addr_out = region->app;
     return BYRE_OK;
 }
@@ -368,8 +358,8 @@ static void stop(void)
         byre__dsm_heap_stop();
         for (int i = 0; i < DSM_REGIONS; i++)
             if (byre__dsm_regions[i].id != 0) unmake(&byre__dsm_regions[i]);
-        byre__dsm_report_stop();
     }
+    byre__dsm_report_stop();
     byre__dsm_wire_stop();
     byre__dsm_agree_stop();
     byre__dsm_frames_stop();
@@ -385,7 +375,8 @@ static int start(void)
     byre__dsm.words = ((size_t)byre__dsm.size + 63) / 64;
     byre__dsm.page = (size_t)sysconf(_SC_PAGESIZE);
     for (int i = 0; i < DSM_REGIONS; i++) pthread_mutex_init(&byre__dsm_regions[i].lock, NULL);
-    int error = byre__dsm_wire_start();
+    int error = byre__dsm_report_start(); /* collective: before what a rank may have to do without */
+    if (error == BYRE_OK) error = byre__dsm_wire_start();
     if (error == BYRE_OK) error = byre__dsm_agree_start();
     if (error != BYRE_OK) goto undo;
     error = byre__dsm_frames_start();
@@ -396,7 +387,6 @@ static int start(void)
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
     (void)byre__dsm_view_start();
-    byre__dsm_report_start();
     error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;

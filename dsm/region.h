@@ -197,10 +197,12 @@ void byre__dsm_ack_from_dead(dsm_region_t *region, size_t unit, int dead);
 /* manager.c */
 void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg);
 void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int source);
-/* Dynamic: this rank becomes the owner, and then may do what it wanted; another one becomes it. */
+/* Dynamic: this rank becomes the owner, and then may do what it wanted; another one becomes it; this one
+ * does not, as those believed who queued here. */
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_settle(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner);
+void byre__dsm_manager_forgo(dsm_region_t *region, size_t unit);
 /* A rank is dead. */
 void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead);
 void byre__dsm_manager_drop(dsm_region_t *region, size_t unit); /* frees its queue */
@@ -259,6 +261,9 @@ void byre__dsm_origin_start(void);
 bool byre__dsm_origin_is_mpi(const void *ucontext);
 
 const void *byre__dsm_origin_pc(const void *ucontext);
+bool byre__dsm_origin_is_library(const char *name); /* of MPI */
+/* origin_calls.c: from now on MPI's system calls on shared memory that is elsewhere are noticed. */
+void byre__dsm_origin_calls(void);
 
 /* lost.c */
 /* Calls the callback, which may not return; else the program ends. Nothing is locked. */

@@ -142,6 +142,22 @@ static void write_complete(dsm_region_t *region, size_t first, size_t count)
     for (size_t i = first; i < first + count; i++) byre__dsm_manager_settle(region, i);
 }
 
+static bool is_write_complete(const dsm_region_t *region, size_t unit)
+{
+    return (region->unit[unit].flags & UNIT_DATA_CAME) && set_empty(missing_of(region, unit));
+}
+
+static void complete_writes(dsm_region_t *region, size_t first, size_t count)
+{
+    size_t end = first + count;
+    for (size_t from = first; from < end;) {
+        size_t to = from;
+        while (to < end && is_write_complete(region, to)) to++;
+        if (to > from) write_complete(region, from, to - from);
+        from = to + 1;
+    }
+}
+
 static void drop_dead(uint64_t *missing)
 {
     for (int r = 0; (r = byre__dsm_set_next(missing, r)) >= 0; r++)
@@ -152,14 +168,14 @@ static void write_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_
 {
     if (is_dynamic(region))
         for (size_t i = 0; i < msg->count; i++) byre__dsm_manager_inherit(region, msg->first + i);
-    if (acks != NULL && msg->count == 1) {
-        uint64_t *missing = missing_of(region, msg->first);
+    for (size_t i = msg->first; i < msg->first + msg->count; i++) {
+        region->unit[i].flags |= UNIT_DATA_CAME;
+        if (acks == NULL) continue;
+        uint64_t *missing = missing_of(region, i);
         for (size_t w = 0; w < byre__dsm.words; w++) missing[w] ^= acks[w];
         drop_dead(missing);
-        region->unit[msg->first].flags |= UNIT_DATA_CAME;
-        if (!set_empty(missing)) return;
     }
-    write_complete(region, msg->first, msg->count);
+    complete_writes(region, msg->first, msg->count);
 }
 
 void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks,
@@ -183,31 +199,27 @@ void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uin
         byre__dsm_manager_settle(region, i);
 }
 
-static void look_at_missing(dsm_region_t *region, size_t unit)
-{
-    if ((region->unit[unit].flags & UNIT_DATA_CAME) && set_empty(missing_of(region, unit)))
-        write_complete(region, unit, 1);
-}
-
 void byre__dsm_holder_ack(dsm_region_t *region, const dsm_msg_t *msg, int source)
 {
-    uint64_t *missing = missing_of(region, msg->first);
-    missing[source / 64] ^= UINT64_C(1) << (source % 64);
-    look_at_missing(region, msg->first);
+    for (size_t i = msg->first; i < msg->first + msg->count; i++)
+        missing_of(region, i)[source / 64] ^= UINT64_C(1) << (source % 64);
+    complete_writes(region, msg->first, msg->count);
 }
 
 void byre__dsm_ack_from_dead(dsm_region_t *region, size_t unit, int dead)
 {
     if (!(region->unit[unit].flags & UNIT_DATA_CAME)) return;
     set_remove(missing_of(region, unit), dead);
-    look_at_missing(region, unit);
+    complete_writes(region, unit, 1);
 }
 
 void byre__dsm_refused(dsm_region_t *region, const dsm_msg_t *msg)
 {
     for (size_t i = msg->first; i < msg->first + msg->count; i++)
-        if (region->unit[i].wanted == msg->kind && !(region->unit[i].flags & UNIT_DATA_CAME))
+        if (region->unit[i].wanted == msg->kind && !(region->unit[i].flags & UNIT_DATA_CAME)) {
             close_request(region, i, 1);
+            byre__dsm_manager_forgo(region, i);
+        }
 }
 
 /* The manager of a write waits for the outcome: data that came before it is valid, and is confirmed. */

@@ -39,7 +39,10 @@
     X(AM_CREDITS, "BYRE_AM_CREDITS", "int", "64",                                                  \
       "active messages that may be under way to one rank before the sender waits; within a "       \
       "node at most 128")                                                                          \
-    X(POPUP_MAX, "BYRE_POPUP_MAX", "int", "64", "most pop-up threads at once")
+    X(POPUP_MAX, "BYRE_POPUP_MAX", "int", "64", "most pop-up threads at once")                     \
+    X(DSM_REPORT, "BYRE_DSM_REPORT", "bool", "0",                                                  \
+      "at byre_finalize rank 0 writes to stderr which units of shared memory went back and forth " \
+      "between ranks most, and which lines of the program made them")
 
 enum byre__env_id {
 #define BYRE__X(id, name, type, def, meaning) BYRE__ENV_##id,

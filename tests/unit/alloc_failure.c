@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Allocation failures in byre_init: the n-th thing that it asks for (memory, a mapping, a descriptor, a
+/* Allocation failures in byre_init and in the shared heap: the n-th thing that it asks for (memory, a mapping, a descriptor, a
  * thread) is refused, for n = 1, 2, ... until it asks no more. Each time byre_init says so or does
- * without; it leaves nothing behind; and the next byre_init works.
+ * without; it leaves nothing behind; and the next byre_init works. The heap gives no block, and goes on.
  *
  * The linker sends what Byre's objects call through the functions here (tests/part.mk: --wrap). Only the
  * library's own requests count, not those of libraries below it.
  */
+#include "dsm/heap_slice.h"
+
 #include <byre.h>
 #include <check.h>
 #include <dirent.h>
@@ -254,12 +256,74 @@ START_TEST(every_request_refused_once)
 }
 END_TEST
 
+/* ---- the shared heap ---------------------------------------------------------------------------- */
+
+/* Check allocates, too: only what the heap asks for counts. */
+#define COUNTED(call)          \
+    do {                       \
+        book.counting = true;  \
+        call;                  \
+        book.counting = false; \
+    } while (0)
+
+/* Blocks of all kinds, one of which may be refused. */
+static void use_heap(byre__slice_t *slice)
+{
+    enum { BLOCKS = 60 };
+    void *block[BLOCKS];
+    int refusals = 0, error = BYRE_OK;
+    for (int i = 0; i < BLOCKS; i++) {
+        size_t bytes = i % 3 == 0 ? ((size_t)20 << 20) >> i % 10 : (size_t)i * 40;
+        COUNTED(block[i] = byre__slice_take(slice, bytes));
+        ck_assert(byre__slice_sound(slice));
+        if (block[i] != NULL) continue;
+        refusals++;
+        COUNTED(block[i] = byre__slice_take(slice, bytes));
+        ck_assert_ptr_nonnull(block[i]);
+    }
+    ck_assert_int_eq(refusals, book.what != NULL);
+    int requests = book.requests;
+    for (int i = 0; i < BLOCKS; i++) {
+        COUNTED(error = byre__slice_give(slice, block[i * 7 % BLOCKS]));
+        ck_assert_int_eq(error, BYRE_OK);
+    }
+    ck_assert_int_eq(book.requests, requests); /* giving back asks for nothing */
+    ck_assert(byre__slice_sound(slice));
+}
+
+START_TEST(heap)
+{
+    bool asked = true;
+    for (number = 1; asked; number++) {
+        byre__slice_t *slice = NULL;
+        byre__slice_stats_t stats;
+        int error = BYRE_OK;
+        book.requests = 0;
+        book.refuse = number;
+        book.what = NULL;
+        COUNTED(error = byre__slice_create((void *)0x200000000000, (size_t)1 << 30, 4096, &slice));
+        ck_assert_int_eq(error, book.what != NULL ? BYRE_ENOMEM : BYRE_OK);
+        if (error == BYRE_OK) {
+            use_heap(slice);
+            byre__slice_stats(slice, &stats);
+            ck_assert_uint_eq(stats.blocks + stats.bytes + stats.pages, 0);
+            ck_assert_uint_eq(stats.free_runs, 1);
+            byre__slice_destroy(slice);
+        }
+        ck_assert_int_eq(book.lives, 0);
+        asked = book.what != NULL;
+    }
+    ck_assert_int_gt(number, 50);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("alloc_failure");
     TCase *tcase = tcase_create("byre_init");
     tcase_set_timeout(tcase, 50);
     tcase_add_loop_test(tcase, every_request_refused_once, 0, 2);
+    tcase_add_test(tcase, heap);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

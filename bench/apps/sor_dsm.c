@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* SOR in shared memory: the picture lies there once, rows share no page, and who relaxes a row at the edge
+ * of its part just reads the neighbour's. A barrier separates the colours. */
+#include "sor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct run {
+    const struct job *job;
+    size_t width, height;
+    struct span rows; /* own */
+    float *f;         /* shared: the picture that was given */
+    float *u[2];      /* shared: red and black cells */
+    size_t stride;    /* of u, in floats */
+    struct sor_plan plan;
+};
+
+static void *create(const struct job *job)
+{
+    const struct picture *picture = job->problem;
+    struct run *run = app_memory(sizeof *run);
+
+    run->job = job;
+    run->width = picture->width;
+    run->height = picture->height;
+    run->rows = span_of(run->height, job->rank, job->ranks);
+    run->stride = whole_pages(sor_half(run->width) * sizeof(float)) / sizeof(float);
+    size_t bytes = run->height * run->width * sizeof(float);
+    size_t half_bytes = run->height * run->stride * sizeof(float);
+    byre_dsm_attr_t once = { .protocol = BYRE_DSM_CONSTANT, .name = "sor.given" };
+    byre_dsm_attr_t red = { .home = BYRE_DSM_HOME_BLOCK, .name = "sor.red" };
+    byre_dsm_attr_t black = { .home = BYRE_DSM_HOME_BLOCK, .name = "sor.black" };
+    run->f = app_region(bytes, &once);
+    run->u[0] = app_region(half_bytes, &red);
+    run->u[1] = app_region(half_bytes, &black);
+    if (job->rank == 0) memcpy(run->f, picture->pixels, bytes);
+    check_byre("byre_dsm_publish", byre_dsm_publish(run->f));
+    sor_plan_init(&run->plan, run->width, run->height, run->rows,
+                  run->f + run->rows.first * run->width, run->width);
+    return run;
+}
+
+static void load(void *arg)
+{
+    struct run *run = arg;
+    size_t first = run->rows.first * run->stride;
+    float *own[2] = { run->u[0] + first, run->u[1] + first };
+    sor_split(run->f + run->rows.first * run->width, run->width, run->rows, own, run->stride);
+}
+
+static void run_sweeps(void *arg)
+{
+    struct run *run = arg;
+    size_t first = run->rows.first * run->stride;
+    float *own[2] = { run->u[0] + first, run->u[1] + first };
+
+    for (int sweep = 0; sweep < SOR_SWEEPS; sweep++) {
+        for (unsigned colour = 0; colour < 2; colour++) {
+            sor_relax(&run->plan, own, run->stride, colour);
+            check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
+        }
+    }
+}
+
+static void collect(void *arg, void *answer_out)
+{
+    struct run *run = arg;
+    struct span all = { 0, run->height };
+    if (answer_out) sor_join(answer_out, run->width, all, run->u, run->stride);
+}
+
+static void destroy(void *arg)
+{
+    struct run *run = arg;
+    sor_plan_fini(&run->plan);
+    app_region_free(run->f);
+    app_region_free(run->u[0]);
+    app_region_free(run->u[1]);
+    free(run);
+}
+
+const struct version sor_dsm = { create, load, run_sweeps, collect, destroy };
