@@ -198,7 +198,7 @@ static int start(int *rank_out, int *size_out)
 static int allgather(const void *mine, void *all, size_t bytes)
 {
     int code = PMPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE,
-                             mpi.channel[BYRE__CHANNEL_AM]);
+                              mpi.channel[BYRE__CHANNEL_AM]);
     return code == MPI_SUCCESS ? BYRE_OK : mpi_error("MPI_Allgather", code);
 }
 
