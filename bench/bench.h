@@ -8,7 +8,7 @@
  *   raw.c       message flavours of raw Open MPI
  *   flavour.c   message flavours of Byre
  *   pair.c      two ranks that exercise them
- *   p2p.c ring.c am.c service.c request.c   the subjects
+ *   p2p.c ring.c am.c service.c request.c dsm*.c   the subjects
  *   stats.c     percentiles
  *   report.c    rows: table, JSON, CSV                 plot.c      rows: a picture
  *   machine.c   the machine, as far as figures depend on it
@@ -115,6 +115,7 @@ struct contest {
     batch_fn floor, byre;
     void *arg;
     int reps;
+    int most;       /* iterations of a batch, or 0 */
     double seconds; /* when they are over, five repetitions must do */
     bool pause;     /* park the service thread while the floor is measured */
 };
@@ -208,6 +209,7 @@ int notice_signal(void); /* blocked by main before any thread exists */
 int subject_p2p(const struct options *opt);
 int subject_am(const struct options *opt);
 int subject_service(const struct options *opt);
+int subject_dsm(const struct options *opt);
 void p2p_ring(const struct options *opt);
 void service_requests(const struct options *opt);
 

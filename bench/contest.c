@@ -64,14 +64,15 @@ static void follow(const struct crew *crew, const struct contest *contest)
 /* How many iterations make a batch of this side long enough. */
 static int calibrate(const struct crew *crew, const struct contest *contest, int side)
 {
-    int n = 1;
+    int n = 1, most = contest->most ? contest->most : MOST_ITERATIONS;
     for (;;) {
         double seconds = lead(crew, contest, side, n) * n;
-        if (seconds >= BATCH_SECONDS || n >= MOST_ITERATIONS) return n;
+        if (seconds >= BATCH_SECONDS || n >= most) return n;
         /* The first iterations are slow: never trust one step to get there. */
         double factor = seconds > 0 ? 1.2 * BATCH_SECONDS / seconds : 16;
         factor = factor < 1.5 ? 1.5 : factor > 16 ? 16 : factor;
         n = (int)(n * factor) + 1;
+        if (n > most) n = most;
     }
 }
 

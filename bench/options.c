@@ -22,6 +22,7 @@ static const char help_text[] =
     "  ring       one token around all ranks; the same as p2p --modes ring\n"
     "  am         active messages: round trip (waiting and computing target), rate, bulk\n"
     "  service    what the service thread costs, how long requests wait, what waiting costs\n"
+    "  dsm        shared memory: faults, streams, bouncing pages, barriers, locks\n"
     "  machine    the machine that the figures belong to\n"
     "  compare    two files of --json lines: how the ratios changed (no mpirun)\n"
     "\n"
@@ -31,10 +32,13 @@ static const char help_text[] =
     "  --plot FILE.svg   draw a picture as well (needs gnuplot)\n"
     "  --quick           a look in less than 15 seconds\n"
     "  --reps N          repetitions of each figure (default 25; service: see the man page)\n"
-    "  --sizes LIST      message sizes in bytes: 8,4K,1M\n"
+    "  --sizes LIST      message sizes in bytes: 8,4K,1M; dsm: of the arrays of seq_read,\n"
+    "                    seq_write and random\n"
     "  --variants LIST   p2p: blocking,sync,isend,callback,eventfd,signal,copy,cow,cow_write,\n"
     "                    irecv,get_message; am: roundtrip,computing,rate,bandwidth;\n"
-    "                    service: cost,request,idle\n"
+    "                    service: cost,request,idle; dsm: read_miss,write_miss,upgrade,\n"
+    "                    ping_pong,false_sharing,seq_read,seq_write,random,barrier,lock, or\n"
+    "                    a variant of one of them such as computing\n"
     "  --modes LIST      p2p: latency,bandwidth,rate,ring\n"
     "  --window N        messages under way at once (default 64)\n"
     "  --beside          let the service thread run while raw MPI is measured\n"
@@ -288,7 +292,7 @@ static int parse_one(struct options *opt, int option, char **argv)
 
 static int check_subject(struct options *opt)
 {
-    static const char known[] = "p2p,ring,am,service,machine,compare";
+    static const char known[] = "p2p,ring,am,service,dsm,machine,compare";
     bool compare;
 
     if (!opt->subject)
@@ -300,7 +304,7 @@ static int check_subject(struct options *opt)
         return options_complain("compare wants two files: byre-bench compare BASELINE RESULT");
     if (!compare && opt->file_count)
         return options_complain("unexpected \"%s\"; see byre-bench --help", opt->files[0]);
-    if (opt->plot && list_has("service,machine,compare", opt->subject))
+    if (opt->plot && list_has("service,dsm,machine,compare", opt->subject))
         return options_complain("--plot draws p2p, ring and am, not %s", opt->subject);
     return 0;
 }

@@ -9,6 +9,6 @@ endif
 # byre-apps: whole applications, each for shared memory and for messages; it counts, and prints, with what
 # byre-bench has for that.
 APPS_SHARED := $(addprefix bench/,contest.c crew.c machine.c options.c plot.c report.c stats.c)
-ifneq ($(call sources,dsm/*.c),)
+ifneq ($(call sources,bench/apps/*.c),)
 $(eval $(call program,byre-apps,$(call sources,bench/apps/*.c) $(APPS_SHARED)))
 endif

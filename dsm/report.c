@@ -7,8 +7,9 @@
  *      takes no lock, so it may be interrupted by itself and runs on all threads at once.
  *  T2  A key and an instruction pointer are written once, from 0, by whoever claims the place. So a unit
  *      has one entry, and looking for it ends at the first empty place.
- *  T3  What finds no place within a few steps is counted nowhere: the report is of those that bounce
- *      most, and these come early.
+ *  T3  What finds no place within a few steps is counted nowhere. There is room for a million units.
+ *
+ * Neighbours are neighbours in the table, too, in groups: the table takes memory for what it holds.
  */
 #include "report.h"
 
@@ -23,10 +24,12 @@
 #include <sys/mman.h>
 
 enum {
-    ENTRIES = 1 << 16,
+    GROUPS = 1 << 14,
+    GROUP_UNITS = 64,
+    ENTRIES = GROUPS * GROUP_UNITS,
     STEPS = 64,     /* T3 */
-    REGIONS = 1024, /* that can be told apart; of more, only the number is known */
-    UNIT_BITS = 40
+    REGIONS = 1024, /* whose names are known, of those that a job makes */
+    UNIT_BITS = 36
 };
 
 typedef struct site {
@@ -43,10 +46,8 @@ typedef struct entry {
 
 bool byre__dsm_report_on;
 
-static struct {
-    entry_t entries[ENTRIES];
-    _Atomic uint32_t
-        latest[REGIONS]; /* [number of a region]: which of `regions`, from 1; 0: none */
+static struct table {
+    entry_t entries[GROUPS][GROUP_UNITS];
     byre__report_region_t regions[REGIONS];
     uint32_t count;
 } * table;
@@ -85,30 +86,21 @@ void byre__dsm_report_stop(void)
 
 /* ---- regions ----------------------------------------------------------------------------------- */
 
-/* Regions are made by all ranks in the same order, so that this counting makes the same places. Those
- * that were never announced come behind, by their numbers. */
-static uint64_t place_of(uint32_t region)
-{
-    uint32_t place = region < REGIONS ? atomic_load(&table->latest[region]) : 0;
-
-    return place != 0 ? place : (uint64_t)REGIONS + 1 + region % (1u << 22);
-}
-
 void byre__dsm_report_region(uint32_t region, const char *name, const void *base, size_t unit_bytes)
 {
-    if (!byre__dsm_report_on || region >= REGIONS || table->count == REGIONS) return;
-    byre__report_region_t *new = &table->regions[table->count];
-    *new = (byre__report_region_t){ .base = (uintptr_t)base,
-                                    .unit_bytes = unit_bytes,
-                                    .number = region };
+    if (!byre__dsm_report_on || table->count == REGIONS) return;
+    byre__report_region_t *new = &table->regions[table->count++];
+    new->number = region;
+    new->base = (uintptr_t)base;
+    new->unit_bytes = unit_bytes;
     (void)snprintf(new->name, sizeof new->name, "%s", name ? name : "");
-    atomic_store(&table->latest[region], ++table->count);
 }
 
-byre__report_region_t byre__dsm_report_find(uint64_t place)
+byre__report_region_t byre__dsm_report_find(uint32_t region)
 {
-    if (place <= REGIONS) return table->regions[place - 1];
-    return (byre__report_region_t){ .number = (uint32_t)(place - REGIONS - 1) };
+    for (uint32_t i = 0; i < table->count; i++)
+        if (table->regions[i].number == region) return table->regions[i];
+    return (byre__report_region_t){ .number = region };
 }
 
 /* ---- faults ------------------------------------------------------------------------------------ */
@@ -124,10 +116,10 @@ static bool claim(_Atomic uint64_t *place, uint64_t value)
 
 static entry_t *find_entry(uint64_t key)
 {
-    uint64_t hash = (key * 0x9e3779b97f4a7c15u) >> 32;
+    uint64_t hash = (key / GROUP_UNITS * 0x9e3779b97f4a7c15u) >> 32;
 
     for (unsigned i = 0; i < STEPS; i++) {
-        entry_t *entry = &table->entries[(hash + i) % ENTRIES];
+        entry_t *entry = &table->entries[(hash + i) % GROUPS][key % GROUP_UNITS];
         if (claim(&entry->key, key)) return entry;
     }
     return NULL;
@@ -148,7 +140,7 @@ static void note_first(site_t *site, size_t offset)
 
 void byre__dsm_report_fault(uint32_t region, size_t unit, size_t offset, bool write, const void *ip)
 {
-    uint64_t key = place_of(region) << UNIT_BITS | (unit & (((uint64_t)1 << UNIT_BITS) - 1));
+    uint64_t key = (uint64_t)region << UNIT_BITS | unit;
     uint64_t at = ip ? (uintptr_t)ip : 1;
     entry_t *entry = find_entry(key);
 
@@ -168,7 +160,7 @@ void byre__dsm_report_fault(uint32_t region, size_t unit, size_t offset, bool wr
 static byre__report_record_t read_entry(entry_t *entry)
 {
     uint64_t key = atomic_load(&entry->key);
-    byre__report_record_t record = { .place = key >> UNIT_BITS,
+    byre__report_record_t record = { .region = (uint32_t)(key >> UNIT_BITS),
                                      .unit = key & (((uint64_t)1 << UNIT_BITS) - 1),
                                      .reads = atomic_load(&entry->reads),
                                      .writes = atomic_load(&entry->writes) };
@@ -193,19 +185,20 @@ static int most_first(const void *a, const void *b)
     const byre__report_record_t *x = a, *y = b;
 
     if (faults(x) != faults(y)) return faults(x) > faults(y) ? -1 : 1;
-    if (x->place != y->place) return x->place < y->place ? -1 : 1;
+    if (x->region != y->region) return x->region < y->region ? -1 : 1;
     return x->unit < y->unit ? -1 : x->unit > y->unit;
 }
 
 byre__report_record_t *byre__dsm_report_top(size_t *count_out)
 {
+    entry_t *entries = table->entries[0];
     size_t used = 0, i = 0;
 
-    for (size_t e = 0; e < ENTRIES; e++) used += atomic_load(&table->entries[e].key) != 0;
+    for (size_t e = 0; e < ENTRIES; e++) used += atomic_load(&entries[e].key) != 0;
     byre__report_record_t *records = malloc(used * sizeof *records + 1);
     if (!records) return NULL;
     for (size_t e = 0; e < ENTRIES && i < used; e++)
-        if (atomic_load(&table->entries[e].key) != 0) records[i++] = read_entry(&table->entries[e]);
+        if (atomic_load(&entries[e].key) != 0) records[i++] = read_entry(&entries[e]);
     qsort(records, i, sizeof *records, most_first);
     *count_out = i < BYRE__REPORT_TOP ? i : BYRE__REPORT_TOP;
     return records;

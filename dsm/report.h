@@ -18,8 +18,8 @@ extern bool byre__dsm_report_on;
 int byre__dsm_report_start(void);
 void byre__dsm_report_stop(void);
 
-/* A region has been made, or the heap's: in the same order on all ranks. Its number may have been that of
- * another one before. */
+/* A region has been made, or the heap's. Its number is the same on all ranks, not 0, and will not be that
+ * of another one. */
 void byre__dsm_report_region(uint32_t region, const char *name, const void *base,
                              size_t unit_bytes);
 
@@ -44,22 +44,23 @@ typedef struct byre__report_site {
 /* A unit on one rank; travels. Sites in the order in which they came; faults of more sites are counted in
  * reads and writes only. */
 typedef struct byre__report_record {
-    uint64_t place; /* its region, for byre__dsm_report_find */
     uint64_t unit;
+    uint32_t region;
     uint32_t reads, writes;
+    uint32_t unused;
     byre__report_site_t sites[BYRE__REPORT_SITES];
 } byre__report_record_t;
 
 typedef struct byre__report_region {
+    uint32_t number;
     char name[40];
     uintptr_t base;
     size_t unit_bytes; /* 0: nobody said what it is like */
-    uint32_t number;
 } byre__report_region_t;
 
 /* The units of this rank with the most faults, BYRE__REPORT_TOP at most; to be freed. NULL: no memory. */
 byre__report_record_t *byre__dsm_report_top(size_t *count_out);
-byre__report_region_t byre__dsm_report_find(uint64_t place);
+byre__report_region_t byre__dsm_report_find(uint32_t region);
 
 /* report_send.c, for start and stop. */
 int byre__dsm_report_listen(void); /* BYRE_ENOMEM */

@@ -17,7 +17,7 @@ static uint64_t faults(const byre__report_line_t *line)
 
 static bool same_unit(const byre__report_line_t *a, const byre__report_line_t *b)
 {
-    return a->record.place == b->record.place && a->record.unit == b->record.unit;
+    return a->record.region == b->record.region && a->record.unit == b->record.unit;
 }
 
 /* ---- which ------------------------------------------------------------------------------------- */
@@ -26,7 +26,7 @@ static int by_unit(const void *a, const void *b)
 {
     const byre__report_line_t *x = a, *y = b;
 
-    if (x->record.place != y->record.place) return x->record.place < y->record.place ? -1 : 1;
+    if (x->record.region != y->record.region) return x->record.region < y->record.region ? -1 : 1;
     if (x->record.unit != y->record.unit) return x->record.unit < y->record.unit ? -1 : 1;
     if (faults(x) != faults(y)) return faults(x) > faults(y) ? -1 : 1;
     return x->rank - y->rank;
@@ -123,7 +123,7 @@ static bool looks_false(const unit_t *unit)
 
 static void print_place(FILE *out, const byre__report_record_t *record)
 {
-    byre__report_region_t region = byre__dsm_report_find(record->place);
+    byre__report_region_t region = byre__dsm_report_find(record->region);
     size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = region.unit_bytes / page;
 
     if (region.name[0] != '\0')

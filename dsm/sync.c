@@ -20,8 +20,7 @@ static int start(void)
         int id;
         byre_am_fn fn;
     } handlers[] = {
-        { BYRE__SYNC_CALL, byre__sync_on_request },
-        { BYRE__SYNC_TELL, byre__sync_on_request },
+        { BYRE__SYNC_REQUEST, byre__sync_on_request },
         { BYRE__SYNC_GRANT, byre__sync_on_grant },
         { BYRE__SYNC_FORWARD, byre__sync_on_forward },
         { BYRE__SYNC_BARRIER, byre__sync_on_barrier },
@@ -113,18 +112,32 @@ int byre__sync_destroy(const uint64_t *object, byre__sync_kind_t kind)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
+int byre__sync_ask(int home, const byre__sync_request_t *request)
+{
+    if (home != byre__nodes.rank || !byre__drive_try())
+        return byre__sync_post(home, BYRE__SYNC_REQUEST, request, sizeof *request);
+    (void)byre__engine_poll(); /* what has come from others goes first */
+    byre__handler_enter();
+    byre__sync_serve(home, request);
+    byre__handler_leave();
+    byre__drive_end();
+    return BYRE_OK;
+}
+
 int byre__sync_call(uint64_t id, int home, byre__sync_op_t op, uint64_t a, uint64_t b,
                     uint64_t *value_out)
 {
-    byre__sync_request_t request = { .id = id, .op = op, .a = a, .b = b };
-    byre__sync_answer_t answer;
-    size_t bytes;
-    int error = byre__am_request(home, BYRE__SYNC_CALL, &request, sizeof request, &answer,
-                                 sizeof answer, &bytes, -1);
-    if (error != BYRE_OK) return error;
-    if (bytes < sizeof answer) return BYRE_EPROTO;
-    if (answer.error == BYRE_OK && value_out != NULL) *value_out = answer.value;
-    return answer.error;
+    byre__sync_slot_t *slot = byre__sync_slot_begin(id, home);
+    if (slot == NULL) return BYRE_ENOMEM;
+    byre__sync_request_t request = {
+        .id = id, .token = byre__sync_slot_token(slot), .op = op, .a = a, .b = b
+    };
+    int error = byre__sync_ask(home, &request);
+    if (error == BYRE_OK) error = byre__sync_slot_wait(slot);
+    uint64_t value = slot->value;
+    (void)byre__sync_slot_end(slot);
+    if (error == BYRE_OK && value_out != NULL) *value_out = value;
+    return error;
 }
 
 int byre__sync_simple(const uint64_t *object, byre__sync_kind_t kind, byre__sync_op_t op,

@@ -9,8 +9,8 @@
  *   sync_rwlock.c, sync_condition.c, sync_semaphore.c, sync_event.c, sync_counter.c
  *   barrier.c          barriers; barrier_plan.c which rank tells which
  *
- * Whatever is asked of a home is a byre__sync_request_t, as a request (CALL: the answer may come later)
- * or as a message (TELL). Messages may grow: a receiver takes the bytes that it knows, and what is longer
+ * A thread that asks a home for something leaves a slot, and its token travels with the REQUEST; sooner or
+ * later a GRANT names the token, from the home or, for a lock, from who had it. Messages may grow: a receiver takes the bytes that it knows, and what is longer
  * than the struct is payload. So GRANT and BARRIER have room for what a weaker memory model has to hand
  * over with a lock.
  *
@@ -37,26 +37,25 @@
 /* ---- messages ------------------------------------------------------------------------------- */
 
 enum {
-    BYRE__SYNC_CALL = BYRE__AM_DSM_SYNC, /* to a home: byre__sync_request_t; answered */
-    BYRE__SYNC_TELL,                     /* to a home: byre__sync_request_t; not answered */
-    BYRE__SYNC_GRANT,                    /* to a waiting thread: byre__sync_grant_t */
-    BYRE__SYNC_FORWARD,                  /* to a thread with a lock: byre__sync_forward_t */
-    BYRE__SYNC_BARRIER                   /* barrier.c */
+    BYRE__SYNC_REQUEST = BYRE__AM_DSM_SYNC, /* to a home: byre__sync_request_t */
+    BYRE__SYNC_GRANT,                       /* to a waiting thread: byre__sync_grant_t */
+    BYRE__SYNC_FORWARD,                     /* to a thread with a lock: byre__sync_forward_t */
+    BYRE__SYNC_BARRIER                      /* barrier.c */
 };
 
 typedef enum byre__sync_op {
     BYRE__OP_DESTROY, /* any kind */
     BYRE__OP_INIT,    /* semaphore, counter: a is the value */
     BYRE__OP_COUNT,   /* lock: how many wait or hold; for tests */
-    BYRE__OP_ACQUIRE, /* lock (TELL): a is the token; GRANT comes */
-    BYRE__OP_TRY,     /* lock (TELL): as ACQUIRE, but GRANT comes at once */
-    BYRE__OP_RELEASE, /* lock (TELL): a is the token, b the successor's, rank its rank */
-    BYRE__OP_READ,    /* rwlock */
+    BYRE__OP_ACQUIRE, /* lock */
+    BYRE__OP_TRY,
+    BYRE__OP_RELEASE, /* lock: token is the holder's, a its successor's, rank the successor's; no GRANT */
+    BYRE__OP_READ, /* rwlock */
     BYRE__OP_WRITE,
     BYRE__OP_TRYREAD,
     BYRE__OP_TRYWRITE,
-    BYRE__OP_LEAVE,   /* rwlock (TELL): a is READ or WRITE */
-    BYRE__OP_ENQUEUE, /* condition: a is the token; GRANT comes */
+    BYRE__OP_LEAVE,   /* rwlock: token is the holder's; no GRANT */
+    BYRE__OP_ENQUEUE, /* condition: a is the token that a signal shall name */
     BYRE__OP_SIGNAL,
     BYRE__OP_BROADCAST,
     BYRE__OP_WAIT, /* semaphore, event */
@@ -68,24 +67,20 @@ typedef enum byre__sync_op {
     BYRE__OP_STORE,
     BYRE__OP_ADD,
     BYRE__OP_SWAP,
-    BYRE__OP_COMPARE_SWAP
+    BYRE__OP_COMPARE_SWAP /* a if it is b */
 } byre__sync_op_t;
 
 typedef struct byre__sync_request {
     uint64_t id;
+    uint64_t token;
     uint64_t a, b;
     uint32_t op;
     int32_t rank;
 } byre__sync_request_t;
 
-typedef struct byre__sync_answer {
-    uint64_t value;
-    int32_t error;
-    uint32_t unused;
-} byre__sync_answer_t;
-
 typedef struct byre__sync_grant {
     uint64_t token;
+    uint64_t value;
     int32_t error; /* BYRE_OK: it is yours */
     uint32_t unused;
 } byre__sync_grant_t;
@@ -144,6 +139,9 @@ int byre__sync_call(uint64_t id, int home, byre__sync_op_t op, uint64_t a, uint6
 /* A call that is nothing but this. */
 int byre__sync_simple(const uint64_t *object, byre__sync_kind_t kind, byre__sync_op_t op,
                       uint64_t a, uint64_t b, uint64_t *value_out);
+/* Give a request to the home, without waiting for what comes of it; at once if that is this rank and its
+ * engine is free. BYRE_OK or BYRE_EPEER. */
+int byre__sync_ask(int home, const byre__sync_request_t *request);
 /* Send without waiting. BYRE_OK or BYRE_EPEER. Invariant 4. */
 int byre__sync_post(int rank, int message, const void *data, size_t bytes);
 
@@ -157,8 +155,7 @@ typedef struct byre__sync_object {
 /* What a kind does at home. */
 typedef struct byre__sync_class {
     size_t bytes; /* of an object, whose first member is byre__sync_object_t; all zero at first */
-    void (*handle)(byre__sync_object_t *object, const byre_am_t *am,
-                   const byre__sync_request_t *request);
+    void (*handle)(byre__sync_object_t *object, int source, const byre__sync_request_t *request);
     void (*peer_gone)(byre__sync_object_t *object, int rank); /* or NULL */
     bool (*busy)(const byre__sync_object_t *object);          /* may not be destroyed; or NULL */
     void (*clear)(byre__sync_object_t *object);               /* at the end of the job; or NULL */
@@ -169,13 +166,14 @@ extern const byre__sync_class_t byre__sync_lock_class, byre__sync_rwlock_class,
     byre__sync_counter_class;
 
 void byre__sync_on_request(const byre_am_t *am, void *arg);
+void byre__sync_serve(int source, const byre__sync_request_t *request);
 void byre__sync_home_peer_gone(int rank);
 void byre__sync_home_stop(void);
 
-/* Threads that wait, in order: by the call to answer, or by the token to grant. */
+/* Threads that wait, in order. */
 typedef struct byre__sync_node {
     struct byre__sync_node *next;
-    uint64_t call;
+    uint64_t token;
     int rank;
     int mode;          /* rwlock: READ or WRITE */
     int granted_by;    /* lock: the rank that handed it over, or BYRE_ANY: the home */
@@ -195,15 +193,15 @@ static inline byre__sync_node_t *byre__sync_last(const byre__sync_queue_t *queue
                                 : (byre__sync_node_t *)queue->end; /* `next` is at its front */
 }
 /* NULL: no memory. */
-byre__sync_node_t *byre__sync_push(byre__sync_queue_t *queue, int rank, uint64_t call);
+byre__sync_node_t *byre__sync_push(byre__sync_queue_t *queue, int rank, uint64_t token);
 /* Take out the one at *at. */
 void byre__sync_remove(byre__sync_queue_t *queue, byre__sync_node_t **at);
 void byre__sync_remove_rank(byre__sync_queue_t *queue, int rank);
 void byre__sync_clear(byre__sync_queue_t *queue);
 
-void byre__sync_answer(const byre_am_t *am, int error, uint64_t value);
-void byre__sync_answer_node(const byre__sync_node_t *node, int error);
-void byre__sync_grant(int rank, uint64_t token, int error);
+/* Any thread, when the rank is another one. */
+void byre__sync_answer(int rank, uint64_t token, int error, uint64_t value);
+void byre__sync_grant(const byre__sync_node_t *node, int error);
 
 /* ---- at the waiting thread (sync_slot.c) ------------------------------------------------------ */
 
@@ -212,11 +210,11 @@ typedef struct byre__sync_slot {
     struct byre__sync_slot *next_held; /* of the same thread */
     _Atomic uint64_t tag;              /* see sync_slot.c */
     uint64_t id;
-    uint64_t next_token; /* the engine writes, valid once the tag says so */
+    uint64_t value;      /* the engine's: of GRANT */
+    uint64_t next_token; /* the engine's, valid once the tag says so */
     int next_rank;
     uint32_t index;
     int home;
-    int mode; /* rwlock: READ or WRITE */
 } byre__sync_slot_t;
 
 /* NULL: no memory. */
@@ -231,16 +229,24 @@ typedef struct byre__sync_next {
 } byre__sync_next_t;
 byre__sync_next_t byre__sync_slot_end(byre__sync_slot_t *slot);
 
+/* Ask for something that a thread can hold, wait, and hold it. BYRE_EBUSY: this thread does. */
+int byre__sync_take(uint64_t id, int home, byre__sync_op_t op);
+/* The same as a whole call. */
+int byre__sync_acquire(const uint64_t *object, byre__sync_kind_t kind, byre__sync_op_t op);
 void byre__sync_hold(byre__sync_slot_t *slot);
 /* What the calling thread holds, or NULL. */
 byre__sync_slot_t *byre__sync_held(uint64_t id);
 void byre__sync_unhold(byre__sync_slot_t *slot);
 
+/* From any thread: what GRANT does without a value. Who is parked has to be woken. */
+void byre__sync_slot_grant(uint64_t token, int error);
+void byre__sync_slot_answer(uint64_t token, int error, uint64_t value); /* engine only */
 void byre__sync_on_grant(const byre_am_t *am, void *arg);
+void byre__sync_slot_forward(const byre__sync_forward_t *forward); /* engine only */
 void byre__sync_on_forward(const byre_am_t *am, void *arg);
 void byre__sync_slots_stop(void);
 
-/* ---- locks that are held already (sync_lock.c) ------------------------------------------------- */
+/* ---- locks, by id (sync_lock.c) ------------------------------------------------- */
 
 int byre__sync_lock(uint64_t id, int home);
 int byre__sync_unlock(byre__sync_slot_t *slot);

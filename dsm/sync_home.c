@@ -3,6 +3,7 @@
 #include "sync.h"
 
 #include "log.h"
+#include "node.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,11 @@ static struct {
 
 static const byre__sync_class_t *const classes[BYRE__SYNC_KINDS] = {
     [BYRE__SYNC_LOCK] = &byre__sync_lock_class,
+    [BYRE__SYNC_RWLOCK] = &byre__sync_rwlock_class,
+    [BYRE__SYNC_CONDITION] = &byre__sync_condition_class,
+    [BYRE__SYNC_SEMAPHORE] = &byre__sync_semaphore_class,
+    [BYRE__SYNC_EVENT] = &byre__sync_event_class,
+    [BYRE__SYNC_COUNTER] = &byre__sync_counter_class,
 };
 
 /* ---- the table --------------------------------------------------------------------------------- */
@@ -82,38 +88,35 @@ static int destroy(uint64_t id, const byre__sync_class_t *class)
 
 /* ---- what comes -------------------------------------------------------------------------------- */
 
-static void refuse(const byre_am_t *am, const byre__sync_request_t *request, int error)
+void byre__sync_serve(int source, const byre__sync_request_t *request)
 {
-    if (am->call != 0)
-        byre__sync_answer(am, error, 0);
-    else if (request->op == BYRE__OP_ACQUIRE || request->op == BYRE__OP_TRY)
-        byre__sync_grant(am->source, request->a, error);
+    byre__sync_kind_t kind = byre__sync_kind(request->id);
+    const byre__sync_class_t *class = kind < BYRE__SYNC_KINDS ? classes[kind] : NULL;
+    bool leaves = request->op == BYRE__OP_RELEASE || request->op == BYRE__OP_LEAVE;
+    if (class == NULL) {
+        byre__sync_answer(source, request->token, BYRE_EPROTO, 0);
+    } else if (request->op == BYRE__OP_DESTROY) {
+        byre__sync_answer(source, request->token, destroy(request->id, class), 0);
+    } else if (!leaves || find(request->id) != NULL) {
+        byre__sync_object_t *object = find_or_make(request->id, class);
+        if (object != NULL)
+            class->handle(object, source, request);
+        else
+            byre__sync_answer(source, request->token, BYRE_ENOMEM, 0);
+    }
 }
 
 void byre__sync_on_request(const byre_am_t *am, void *arg)
 {
-    byre__sync_request_t request = { 0 };
+    byre__sync_request_t request;
     (void)arg;
-    memcpy(&request, am->data, am->bytes < sizeof request ? am->bytes : sizeof request);
-    byre__sync_kind_t kind = byre__sync_kind(request.id);
-    const byre__sync_class_t *class = kind < BYRE__SYNC_KINDS ? classes[kind] : NULL;
-    if (am->bytes < sizeof request || class == NULL) {
+    if (am->bytes < sizeof request) {
         byre__error("a synchronisation request from rank %d is damaged: %zu bytes", am->source,
                     am->bytes);
-        refuse(am, &request, BYRE_EPROTO);
         return;
     }
-    if (request.op == BYRE__OP_DESTROY) {
-        byre__sync_answer(am, destroy(request.id, class), 0);
-        return;
-    }
-    bool leaves = request.op == BYRE__OP_RELEASE || request.op == BYRE__OP_LEAVE;
-    if (leaves && find(request.id) == NULL) return;
-    byre__sync_object_t *object = find_or_make(request.id, class);
-    if (object != NULL)
-        class->handle(object, am, &request);
-    else
-        refuse(am, &request, BYRE_ENOMEM);
+    memcpy(&request, am->data, sizeof request);
+    byre__sync_serve(am->source, &request);
 }
 
 void byre__sync_home_peer_gone(int rank)
@@ -148,14 +151,14 @@ void byre__sync_home_stop(void)
 /* ---- queues ------------------------------------------------------------------------------------ */
 
 /* A queue that is all zero is empty. */
-byre__sync_node_t *byre__sync_push(byre__sync_queue_t *queue, int rank, uint64_t call)
+byre__sync_node_t *byre__sync_push(byre__sync_queue_t *queue, int rank, uint64_t token)
 {
     byre__sync_node_t *node = home.free_nodes;
     if (node != NULL)
         home.free_nodes = node->next;
     else if ((node = malloc(sizeof *node)) == NULL)
         return NULL;
-    *node = (byre__sync_node_t){ .call = call, .rank = rank, .granted_by = BYRE_ANY };
+    *node = (byre__sync_node_t){ .token = token, .rank = rank, .granted_by = BYRE_ANY };
     if (queue->first == NULL) queue->end = &queue->first;
     *queue->end = node;
     queue->end = &node->next;
@@ -188,26 +191,16 @@ void byre__sync_clear(byre__sync_queue_t *queue)
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
-static void answer(int rank, uint64_t call, int error, uint64_t value)
+void byre__sync_answer(int rank, uint64_t token, int error, uint64_t value)
 {
-    byre__sync_answer_t text = { .value = value, .error = error };
-    byre_am_t to = { .source = rank, .call = call };
-    int sent = byre_am_reply(&to, &text, sizeof text);
-    BYRE__ASSERT(sent != BYRE_ENOMEM); /* invariant 4 */
+    byre__sync_grant_t grant = { .token = token, .value = value, .error = error };
+    if (rank == byre__nodes.rank)
+        byre__sync_slot_answer(token, error, value);
+    else
+        (void)byre__sync_post(rank, BYRE__SYNC_GRANT, &grant, sizeof grant);
 }
 
-void byre__sync_answer(const byre_am_t *am, int error, uint64_t value)
+void byre__sync_grant(const byre__sync_node_t *node, int error)
 {
-    if (am->call != 0) answer(am->source, am->call, error, value);
-}
-
-void byre__sync_answer_node(const byre__sync_node_t *node, int error)
-{
-    answer(node->rank, node->call, error, 0);
-}
-
-void byre__sync_grant(int rank, uint64_t token, int error)
-{
-    byre__sync_grant_t grant = { .token = token, .error = error };
-    (void)byre__sync_post(rank, BYRE__SYNC_GRANT, &grant, sizeof grant);
+    byre__sync_answer(node->rank, node->token, error, 0);
 }

@@ -21,47 +21,46 @@
  */
 #include "sync.h"
 
-#include "detector.h"
-
-static int tell(uint64_t id, int home, byre__sync_op_t op, uint64_t token,
-                const byre__sync_next_t *next)
-{
-    byre__sync_request_t request = { .id = id, .op = op, .a = token };
-    if (next != NULL) request.b = next->token, request.rank = next->rank;
-    return byre__sync_post(home, BYRE__SYNC_TELL, &request, sizeof request);
-}
-
-static int acquire(uint64_t id, int home, byre__sync_op_t op)
-{
-    if (byre__sync_held(id) != NULL) return BYRE_EBUSY;
-    byre__sync_slot_t *slot = byre__sync_slot_begin(id, home);
-    if (slot == NULL) return BYRE_ENOMEM;
-    int error = tell(id, home, op, byre__sync_slot_token(slot), NULL);
-    if (error == BYRE_OK) error = byre__sync_slot_wait(slot);
-    if (error == BYRE_OK)
-        byre__sync_hold(slot);
-    else
-        (void)byre__sync_slot_end(slot);
-    return error;
-}
+#include "node.h"
+#include "progress.h"
 
 int byre__sync_lock(uint64_t id, int home)
 {
-    return acquire(id, home, BYRE__OP_ACQUIRE);
+    return byre__sync_take(id, home, BYRE__OP_ACQUIRE);
 }
 
+/* A thread of this rank may be driving the engine, or be parked. */
+static void hand_over_here(uint64_t token)
+{
+    bool driving = byre__drive_try();
+    byre__sync_slot_grant(token, BYRE_OK);
+    if (driving)
+        byre__drive_end();
+    else
+        byre__progress_kick();
+}
+
+static int hand_over(const byre__sync_next_t *next)
+{
+    byre__sync_grant_t grant = { .token = next->token, .error = BYRE_OK };
+    if (next->rank != byre__nodes.rank)
+        return byre__sync_post(next->rank, BYRE__SYNC_GRANT, &grant, sizeof grant);
+    hand_over_here(next->token);
+    return BYRE_OK;
+}
+
+/* An heir that is known to be dead gets nothing: the home knows who comes after it. */
 int byre__sync_unlock(byre__sync_slot_t *slot)
 {
-    uint64_t id = slot->id, token = byre__sync_slot_token(slot);
+    byre__sync_request_t request = { .id = slot->id,
+                                     .token = byre__sync_slot_token(slot),
+                                     .op = BYRE__OP_RELEASE };
     int home = slot->home;
     byre__sync_unhold(slot);
     byre__sync_next_t next = byre__sync_slot_end(slot);
-    if (next.token != 0) {
-        byre__sync_grant_t grant = { .token = next.token, .error = BYRE_OK };
-        if (byre__sync_post(next.rank, BYRE__SYNC_GRANT, &grant, sizeof grant) != BYRE_OK)
-            next.token = 0; /* it is dead: the home knows who comes after it */
-    }
-    return tell(id, home, BYRE__OP_RELEASE, token, &next);
+    if (next.token != 0 && hand_over(&next) == BYRE_OK)
+        request.a = next.token, request.rank = next.rank;
+    return byre__sync_ask(home, &request);
 }
 
 /* ---- the public face ------------------------------------------------------------------------ */
@@ -76,22 +75,14 @@ int byre_dsm_lock_destroy(const byre_dsm_lock_t *lock)
     return byre__sync_destroy(lock != NULL ? &lock->id : NULL, BYRE__SYNC_LOCK);
 }
 
-static int enter_and_acquire(const byre_dsm_lock_t *lock, byre__sync_op_t op)
-{
-    uint64_t id;
-    int home,
-        error = byre__sync_enter(lock != NULL ? &lock->id : NULL, BYRE__SYNC_LOCK, &id, &home);
-    return error != BYRE_OK ? error : acquire(id, home, op);
-}
-
 int byre_dsm_lock(const byre_dsm_lock_t *lock)
 {
-    return enter_and_acquire(lock, BYRE__OP_ACQUIRE);
+    return byre__sync_acquire(lock != NULL ? &lock->id : NULL, BYRE__SYNC_LOCK, BYRE__OP_ACQUIRE);
 }
 
 int byre_dsm_trylock(const byre_dsm_lock_t *lock)
 {
-    return enter_and_acquire(lock, BYRE__OP_TRY);
+    return byre__sync_acquire(lock != NULL ? &lock->id : NULL, BYRE__SYNC_LOCK, BYRE__OP_TRY);
 }
 
 int byre_dsm_unlock(const byre_dsm_lock_t *lock)

@@ -11,7 +11,7 @@
  */
 #include "sync.h"
 
-#include <string.h>
+#include "node.h"
 
 typedef struct lock {
     byre__sync_object_t base;
@@ -24,7 +24,7 @@ static void grant_first(lock_t *lock)
     byre__sync_node_t *first = lock->queue.first;
     if (first == NULL) return;
     first->granted_by = BYRE_ANY;
-    byre__sync_grant(first->rank, first->call, BYRE_OK);
+    byre__sync_grant(first, BYRE_OK);
 }
 
 /* Whoever has it by now keeps it: for a thread that has its GRANT this one is too late. */
@@ -32,7 +32,7 @@ static void lose(lock_t *lock)
 {
     lock->lost = true;
     for (const byre__sync_node_t *node = lock->queue.first; node != NULL; node = node->next)
-        byre__sync_grant(node->rank, node->call, BYRE_EPEER);
+        byre__sync_grant(node, BYRE_EPEER);
     byre__sync_clear(&lock->queue);
 }
 
@@ -45,7 +45,7 @@ static void settle(lock_t *lock)
         byre__sync_node_t *first = lock->queue.first;
         if (gone.to_token == 0) {
             grant_first(lock);
-        } else if (first != NULL && first->rank == gone.to_rank && first->call == gone.to_token) {
+        } else if (first != NULL && first->rank == gone.to_rank && first->token == gone.to_token) {
             first->granted_by = gone.rank;
         } else { /* the heir died, perhaps with the lock */
             lose(lock);
@@ -57,25 +57,28 @@ static void acquire(lock_t *lock, int rank, uint64_t token)
 {
     const byre__sync_node_t *last = byre__sync_last(&lock->queue);
     if (byre__sync_push(&lock->queue, rank, token) == NULL) {
-        byre__sync_grant(rank, token, BYRE_ENOMEM);
+        byre__sync_answer(rank, token, BYRE_ENOMEM, 0);
     } else if (last == NULL) {
         grant_first(lock);
     } else if (!last->released) {
-        byre__sync_forward_t forward = { .token = last->call,
+        byre__sync_forward_t forward = { .token = last->token,
                                          .next_rank = rank,
                                          .next_token = token };
-        (void)byre__sync_post(last->rank, BYRE__SYNC_FORWARD, &forward, sizeof forward);
+        if (last->rank == byre__nodes.rank)
+            byre__sync_slot_forward(&forward);
+        else
+            (void)byre__sync_post(last->rank, BYRE__SYNC_FORWARD, &forward, sizeof forward);
     }
 }
 
 static void release(lock_t *lock, int rank, const byre__sync_request_t *request)
 {
     byre__sync_node_t *node = lock->queue.first;
-    while (node != NULL && (node->rank != rank || node->call != request->a)) node = node->next;
+    while (node != NULL && (node->rank != rank || node->token != request->token)) node = node->next;
     if (node == NULL) return; /* of before the lock was lost */
     node->released = true;
     node->to_rank = request->rank;
-    node->to_token = request->b;
+    node->to_token = request->a;
     settle(lock);
 }
 
@@ -87,28 +90,27 @@ static uint64_t count(const lock_t *lock)
     return nodes;
 }
 
-static void handle(byre__sync_object_t *object, const byre_am_t *am,
-                   const byre__sync_request_t *request)
+static void handle(byre__sync_object_t *object, int source, const byre__sync_request_t *request)
 {
     lock_t *lock = (lock_t *)object;
     switch (request->op) {
     case BYRE__OP_ACQUIRE:
     case BYRE__OP_TRY:
         if (lock->lost)
-            byre__sync_grant(am->source, request->a, BYRE_EPEER);
+            byre__sync_answer(source, request->token, BYRE_EPEER, 0);
         else if (request->op == BYRE__OP_TRY && lock->queue.first != NULL)
-            byre__sync_grant(am->source, request->a, BYRE_EAGAIN);
+            byre__sync_answer(source, request->token, BYRE_EAGAIN, 0);
         else
-            acquire(lock, am->source, request->a);
+            acquire(lock, source, request->token);
         break;
     case BYRE__OP_RELEASE:
-        release(lock, am->source, request);
+        release(lock, source, request);
         break;
     case BYRE__OP_COUNT:
-        byre__sync_answer(am, BYRE_OK, count(lock));
+        byre__sync_answer(source, request->token, BYRE_OK, count(lock));
         break;
     default:
-        byre__sync_answer(am, BYRE_EPROTO, 0);
+        byre__sync_answer(source, request->token, BYRE_EPROTO, 0);
     }
 }
 

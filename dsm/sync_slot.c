@@ -14,7 +14,7 @@
  *  1. The engine changes a tag from the generation that the message names, or not at all; the owner
  *     leaves by changing the generation. So a message that comes too late changes nothing.
  *  2. next_rank and next_token are written on the engine, before NEXT is set, and read by the owner
- *     after it has seen NEXT in its own generation.
+ *     after it has seen NEXT in its own generation. So is value, of a slot for which one GRANT comes.
  */
 #include "sync.h"
 
@@ -97,7 +97,6 @@ byre__sync_slot_t *byre__sync_slot_begin(uint64_t id, int home)
     if (slot == NULL) return NULL;
     slot->id = id;
     slot->home = home;
-    slot->mode = 0;
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
     atomic_store_explicit(&slot->tag, tag + WAITING - FREE, memory_order_release);
     return slot;
@@ -152,6 +151,28 @@ void byre__sync_unhold(byre__sync_slot_t *slot)
     *at = slot->next_held;
 }
 
+int byre__sync_take(uint64_t id, int home, byre__sync_op_t op)
+{
+    if (byre__sync_held(id) != NULL) return BYRE_EBUSY;
+    byre__sync_slot_t *slot = byre__sync_slot_begin(id, home);
+    if (slot == NULL) return BYRE_ENOMEM;
+    byre__sync_request_t request = { .id = id, .token = byre__sync_slot_token(slot), .op = op };
+    int error = byre__sync_ask(home, &request);
+    if (error == BYRE_OK) error = byre__sync_slot_wait(slot);
+    if (error == BYRE_OK)
+        byre__sync_hold(slot);
+    else
+        (void)byre__sync_slot_end(slot);
+    return error;
+}
+
+int byre__sync_acquire(const uint64_t *object, byre__sync_kind_t kind, byre__sync_op_t op)
+{
+    uint64_t id;
+    int home, error = byre__sync_enter(object, kind, &id, &home);
+    return error != BYRE_OK ? error : byre__sync_take(id, home, op);
+}
+
 /* ---- the engine's side ---------------------------------------------------------------------------- */
 
 /* The slot that a token names, if it is still of that generation; its tag. */
@@ -163,30 +184,59 @@ static byre__sync_slot_t *find(uint64_t token, uint64_t *tag_out)
     return *tag_out >> GENERATION_SHIFT == token / SLOTS ? slot : NULL;
 }
 
+/* The tag may change meanwhile: by FORWARD, or because somebody else grants it. */
+static void grant(byre__sync_slot_t *slot, uint64_t tag, int error)
+{
+    uint64_t generation = tag >> GENERATION_SHIFT, granted;
+    do {
+        if ((tag & STATES) != WAITING || tag >> GENERATION_SHIFT != generation) return;
+        granted = tag + GRANTED - WAITING + ((uint64_t)(-error & 0xff) << ERROR_SHIFT);
+    } while (!atomic_compare_exchange_weak(&slot->tag, &tag, granted));
+}
+
+void byre__sync_slot_grant(uint64_t token, int error)
+{
+    uint64_t tag;
+    byre__sync_slot_t *slot = find(token, &tag);
+    if (slot != NULL) grant(slot, tag, error);
+}
+
+void byre__sync_slot_answer(uint64_t token, int error, uint64_t value)
+{
+    uint64_t tag;
+    byre__sync_slot_t *slot = find(token, &tag);
+    if (slot == NULL || (tag & STATES) != WAITING) return;
+    slot->value = value;
+    grant(slot, tag, error);
+}
+
 void byre__sync_on_grant(const byre_am_t *am, void *arg)
 {
-    byre__sync_grant_t grant;
-    uint64_t tag;
+    byre__sync_grant_t message;
     (void)arg;
-    if (am->bytes < sizeof grant) return;
-    memcpy(&grant, am->data, sizeof grant);
-    byre__sync_slot_t *slot = find(grant.token, &tag);
-    if (slot == NULL || (tag & STATES) != WAITING) return;
-    uint64_t granted = tag + GRANTED - WAITING + ((uint64_t)(-grant.error & 0xff) << ERROR_SHIFT);
-    (void)atomic_compare_exchange_strong(&slot->tag, &tag, granted);
+    if (am->bytes < sizeof message) return;
+    memcpy(&message, am->data, sizeof message);
+    byre__sync_slot_answer(message.token, message.error, message.value);
 }
 
 /* Invariant 2. If the owner has gone meanwhile, the tag does not change and nobody reads this. */
+void byre__sync_slot_forward(const byre__sync_forward_t *forward)
+{
+    uint64_t tag, generation = forward->token / SLOTS;
+    byre__sync_slot_t *slot = find(forward->token, &tag);
+    if (slot == NULL) return;
+    slot->next_rank = forward->next_rank;
+    slot->next_token = forward->next_token;
+    do {
+        if ((tag & STATES) == FREE || tag >> GENERATION_SHIFT != generation) return;
+    } while (!atomic_compare_exchange_weak(&slot->tag, &tag, tag | NEXT));
+}
+
 void byre__sync_on_forward(const byre_am_t *am, void *arg)
 {
     byre__sync_forward_t forward;
-    uint64_t tag;
     (void)arg;
     if (am->bytes < sizeof forward) return;
     memcpy(&forward, am->data, sizeof forward);
-    byre__sync_slot_t *slot = find(forward.token, &tag);
-    if (slot == NULL || (tag & STATES) == FREE) return;
-    slot->next_rank = forward.next_rank;
-    slot->next_token = forward.next_token;
-    (void)atomic_compare_exchange_strong(&slot->tag, &tag, tag | NEXT);
+    byre__sync_slot_forward(&forward);
 }

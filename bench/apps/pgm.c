@@ -67,28 +67,28 @@ static const char *read_picture(FILE *file, struct picture *picture)
     return wrong;
 }
 
-const char *pgm_read(const char *name, struct picture *picture_out)
+const char *pgm_read(const char *file, struct picture *picture_out)
 {
     struct picture picture;
-    FILE *file = fopen(name, "rbe");
-    if (!file) return strerror(errno);
-    const char *wrong = read_picture(file, &picture);
-    fclose(file);
+    FILE *in = fopen(file, "rbe");
+    if (!in) return strerror(errno);
+    const char *wrong = read_picture(in, &picture);
+    fclose(in);
     if (!wrong) *picture_out = picture;
     return wrong;
 }
 
-const char *pgm_write(const char *name, const struct picture *picture)
+const char *pgm_write(const char *file, const struct picture *picture)
 {
-    FILE *file = fopen(name, "wbe");
-    if (!file) return strerror(errno);
-    fprintf(file, "P5\n%zu %zu\n255\n", picture->width, picture->height);
+    FILE *out = fopen(file, "wbe");
+    if (!out) return strerror(errno);
+    fprintf(out, "P5\n%zu %zu\n255\n", picture->width, picture->height);
     for (size_t i = 0; i < picture->width * picture->height; i++) {
         float value = picture->pixels[i];
-        putc(value < 0 ? 0 : value > 255 ? 255 : (int)(value + 0.5f), file);
+        putc(value < 0 ? 0 : value > 255 ? 255 : (int)(value + 0.5f), out);
     }
-    bool bad = ferror(file);
-    return fclose(file) || bad ? strerror(errno) : NULL;
+    bool bad = ferror(out);
+    return fclose(out) || bad ? strerror(errno) : NULL;
 }
 
 /* ---- a picture ----------------------------------------------------------------------------------- */
@@ -117,8 +117,9 @@ void picture_generate(struct picture *picture, size_t width, size_t height)
     picture->height = height;
     picture->pixels = app_memory(width * height * sizeof *picture->pixels);
     for (size_t i = 0; i < width * height; i++) {
-        double x = (double)(i % width) / (double)width, y = (double)(i / width) / (double)height;
-        float grey = shade(x, y) + 50 * ((float)noise_unit(i) - 0.5f);
+        size_t row = i / width, column = i % width;
+        float grey = shade((double)column / (double)width, (double)row / (double)height);
+        grey += 50 * ((float)noise_unit(i) - 0.5f);
         picture->pixels[i] = grey < 0 ? 0 : grey > 255 ? 255 : grey;
     }
 }

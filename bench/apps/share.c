@@ -69,8 +69,8 @@ void *app_memory(size_t bytes)
 {
     size_t whole = whole_pages(bytes ? bytes : 1);
     void *memory = aligned_alloc(page_bytes(), whole);
-    if (!memory) bench_die("memory", "out of memory");
-    return memset(memory, 0, whole);
+    if (memory) return memset(memory, 0, whole);
+    bench_die("memory", "out of memory");
 }
 
 void *app_region(size_t bytes, const byre_dsm_attr_t *attr)

@@ -93,8 +93,7 @@ static void print_line(const struct result *result, const char *version, int ran
 
 static void print_spread(const struct result *result, int which, double *median_out)
 {
-    double *sorted = malloc((size_t)result->reps * sizeof *sorted);
-    if (!sorted) bench_die("table", "out of memory");
+    double *sorted = app_memory((size_t)result->reps * sizeof *sorted);
     memcpy(sorted, result->seconds[which], (size_t)result->reps * sizeof *sorted);
     *median_out = median_of(sorted, result->reps);
     print_line(result, which == DSM ? "dsm" : "mpi", result->ranks, *median_out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Trees in shared memory: nodes lie in the shared heap and point to one another. Every rank inserts the
  * keys that it has into whatever tree they belong to, range by range under the lock of the range; all
- * begin with another range. The nodes that a rank adds to a range are one block: who has the lock next
+ * begin with another range, and end with those that they will walk. The nodes that a rank adds to a range are one block: who has the lock next
  * fetches the blocks ahead, and does not meet them node by node. */
 #include "tree.h"
 
@@ -99,7 +99,7 @@ static void build(void *arg)
 
     tree_group(run->keys, span_length(run->part), run->grouped, starts);
     for (size_t i = 0; i < TREE_RANGES; i++) {
-        size_t number = (run->ranges.first + i) % TREE_RANGES;
+        size_t number = (run->ranges.end + i) % TREE_RANGES;
         insert(run, number, run->grouped + starts[number], starts[number + 1] - starts[number]);
     }
     check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());

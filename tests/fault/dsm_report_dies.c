@@ -4,22 +4,14 @@
 #include "survive.h"
 
 #include "dsm/report.h"
-#include "runtime/part.h"
-
-static byre__part_t part = { .name = "report",
-                             .start = byre__dsm_report_start,
-                             .finish = byre__dsm_report_finish,
-                             .stop = byre__dsm_report_stop };
-
-__attribute__((constructor)) static void hang_in(void)
-{
-    byre__part_register(&part);
-}
 
 static void fault_a_little(void)
 {
-    byre__dsm_report_region(0, "counters", (void *)0x200000000000, 4096);
-    for (size_t i = 0; i < 1000; i++) byre__dsm_report_fault(0, i % 100, 8, true, fault_a_little);
+    void *page;
+    EXPECT(BYRE_OK, byre_dsm_alloc(4096, NULL, &page));
+    CHECK(byre__dsm_report_on);
+    byre__dsm_report_region(1, "counters", (void *)0x200000000000, 4096);
+    for (size_t i = 0; i < 1000; i++) byre__dsm_report_fault(1, i % 100, 8, true, fault_a_little);
 }
 
 int main(int argc, char **argv)

@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* BYRE_DSM_REPORT, with faults that did not happen: what rank 0 writes at the end. */
+/* BYRE_DSM_REPORT, with faults that did not happen and some that did: what rank 0 writes at the end. */
 #include "testing.h"
 
 #include "dsm/report.h"
-#include "runtime/part.h"
 #include <pthread.h>
 #include <stdarg.h>
 
-enum { COUNTERS = 3, SHARED = 5, LONG = 6, UNKNOWN = 77, THREADS = 4, TIMES = 1000 };
+enum { COUNTERS = 3, OLD = 4, SHARED = 5, LONG = 6, UNKNOWN = 77, THREADS = 4, TIMES = 1000 };
 #define BASE ((char *)0x200000000000)
-
-/* As a part would have it. */
-static byre__part_t part = { .name = "report",
-                             .start = byre__dsm_report_start,
-                             .finish = byre__dsm_report_finish,
-                             .stop = byre__dsm_report_stop };
-
-__attribute__((constructor)) static void hang_in(void)
-{
-    byre__part_register(&part);
-}
 
 /* Their addresses stand for instructions that fault. */
 static int bump(int n)
@@ -50,8 +38,8 @@ static void count_faults(void)
 {
     pthread_t threads[THREADS];
     byre__dsm_report_region(COUNTERS, "counters", BASE, 4096);
-    byre__dsm_report_region(SHARED, "old", BASE + MIB, 4096);
-    faults(SHARED, 0, 40, true, bump, 30);
+    byre__dsm_report_region(OLD, "old", BASE + MIB, 4096);
+    faults(OLD, 0, 40, true, bump, 30);
     byre__dsm_report_region(SHARED, "new", BASE + 2 * MIB, 4096);
     byre__dsm_report_region(LONG, NULL, BASE + 3 * MIB, 16384);
     faults(COUNTERS, 3, (size_t)me * 64, true, bump, 500);
@@ -63,8 +51,24 @@ static void count_faults(void)
     if (me == 0) faults(COUNTERS, 2, 0, true, bump, 10000);
     for (int t = 0; t < THREADS; t++) CHECK(pthread_create(&threads[t], NULL, hammer, NULL) == 0);
     for (int t = 0; t < THREADS; t++) pthread_join(threads[t], NULL);
-    /* More units than there is room for. */
-    for (size_t unit = 0; unit < 100000; unit++) faults(UNKNOWN, 1000 + unit, 0, false, bump, 1);
+    /* More units than there is room for, on one rank. */
+    for (size_t unit = 0; me == 0 && unit < 1200000; unit++)
+        faults(UNKNOWN, 1000 + unit, 0, false, bump, 1);
+}
+
+/* Each rank increments a counter of its own, in turn, in a page of all. */
+static void real_faults(void)
+{
+    enum { TURNS = 5 };
+    void *page;
+    EXPECT(BYRE_OK, byre_dsm_alloc(4096, &(byre_dsm_attr_t){ .name = "real" }, &page));
+    volatile uint64_t *counter = (uint64_t *)page + 16 * (me + 1);
+    for (int turn = 0; turn < TURNS * ranks; turn++) {
+        if (turn % ranks == me) *counter = *counter + 1;
+        EXPECT(BYRE_OK, byre_barrier());
+    }
+    EQUAL(TURNS, *counter);
+    EXPECT(BYRE_OK, byre_dsm_free(page)); /* its name is still known */
 }
 
 /* ---- what was written --------------------------------------------------------------------- */
@@ -116,7 +120,9 @@ static void check_report(int size)
     has("8. new, page 0, at 0x200000200000: %d faults: %d writes\n", 200 * size, 200 * size);
     has("10. old, page 0, at 0x200000100000: %d faults: %d writes\n", 30 * size, 30 * size);
     has("9. new, page 9, at 0x200000209000: %d faults: %d reads\n", 40 * size, 40 * size);
-    has("11. region 77, unit 4: %d faults: %d reads, 2 writes\n", 2 * size, 2 * size - 2);
+    has("11. real, page 0, at 0x");
+    has("+256  ");
+    has("12. region 77, unit 4: %d faults: %d reads, 2 writes\n", 2 * size, 2 * size - 2);
     has("+4095  ");
     lacks("page 1,");
     lacks("page 2,");
@@ -144,6 +150,7 @@ int main(void)
     start();
     CHECK(byre__dsm_report_on);
     CHECK(bump(1) == 1 + me);
+    real_faults();
     count_faults();
     EXPECT(BYRE_OK, byre_barrier());
     int rank = me, size = ranks, before = dup(STDERR_FILENO);
