@@ -15,6 +15,7 @@
 #   MANPAGES  += docs/man/byre.1                a man page
 #   $(eval $(call program,NAME,SOURCES,LIBS))   a program, installed: $(BIN)/NAME
 #   $(eval $(call private,PATH,SOURCES,LIBS))   a program, not installed: PATH
+#   $(eval $(call library,NAME,SOURCES,MAP))    a library beside libbyre, shared and static, installed
 #   TESTS_ALL += tests/unit/foo.c               a test; see tests/part.mk
 #
 # Where things go: objects to $(OBJ), programs to $(BIN), libraries to $(LIB), all below the build
@@ -34,7 +35,7 @@ SHELL := /bin/sh
 # ---- configuration: make bootstraps itself -------------------------------------------------------
 
 # Goals that need no configuration.
-UNCONFIGURED := help clean distclean configure lint-shell lint-spell lint-format format
+UNCONFIGURED := help clean distclean configure check-model lint-shell lint-spell lint-format format
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -112,6 +113,7 @@ TESTS_ALL :=
 PROGRAMS  :=
 PRIVATES  :=
 PROG_SRCS :=
+LIBRARIES :=
 
 # $(call sources,runtime/*.c): the files there, as paths relative to the source directory, sorted.
 sources = $(patsubst $(srcdir)/%,%,$(sort $(wildcard $(addprefix $(srcdir)/,$(1)))))
@@ -138,13 +140,31 @@ PROGRAMS += $(BIN)/$(1)
 $(call private,$(BIN)/$(1),$(2),$(3))
 endef
 
+# $(call library,NAME,SOURCES,MAP): $(LIB)/NAME.a and .so, which stand on libbyre; MAP says what the
+# shared one exports.
+define library
+LIBRARIES += $(1)
+PROG_SRCS += $(2)
+$(LIB)/$(1).a: $(call obj_of,$(2))
+	$(say) AR $$@
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(Q)$$(AR) rcs $$@ $(call obj_of,$(2))
+$(LIB)/$(1).so.$(VERSION): $(call obj_of,$(2)) $(srcdir)/$(3) $(SHARED)
+	$(say) LD $$@
+	$(Q)$$(LINK) -shared -Wl,-soname,$(1).so.$(SOVERSION) -Wl,--version-script=$(srcdir)/$(3) \
+	    -Wl,-z,defs -Wl,-z,now -o $$@ $(call obj_of,$(2)) -L$(LIB) -lbyre $$(MPI_LIBS)
+	$(Q)ln -sf $$(notdir $$@) $(LIB)/$(1).so.$(SOVERSION)
+	$(Q)ln -sf $$(notdir $$@) $(LIB)/$(1).so
+endef
+
 include $(wildcard $(PARTS:%=$(srcdir)/%/part.mk))
 
 # ---- all -----------------------------------------------------------------------------------------
 
 .PHONY: all lib programs tests
 all: lib programs
-lib: $(STATIC) $(SHARED)
+lib: $(STATIC) $(SHARED) $(foreach l,$(LIBRARIES),$(LIB)/$(l).a $(LIB)/$(l).so.$(VERSION))
 programs: $(PROGRAMS) $(HELPERS)
 
 LIB_OBJS := $(call obj_of,$(LIB_SRCS))
@@ -185,6 +205,8 @@ $(foreach f,$(PROGRAMS),$(bindir) $(f) 755
 )$(foreach f,$(HEADERS),$(includedir) $(srcdir)/$(f) 644
 )$(foreach f,$(MANPAGES),$(mandir)/man$(subst .,,$(suffix $(f))) $(srcdir)/$(f) 644
 )$(foreach f,$(COMPLETIONS),$(BASHCOMP) $(srcdir)/$(f) 644
+)$(foreach l,$(LIBRARIES),$(libdir) $(LIB)/$(l).so.$(VERSION) 755
+$(libdir) $(LIB)/$(l).a 644
 )$(libdir) $(SHARED) 755
 $(libdir) $(STATIC) 644
 $(libdir)/pkgconfig byre.pc 644
@@ -199,8 +221,10 @@ install: all
 	    $(INSTALL) -d "$(DESTDIR)$$dir"; \
 	    $(INSTALL) -m "$$mode" "$$file" "$(DESTDIR)$$dir"; \
 	done
-	$(Q)ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(libdir)/$(SONAME)"
-	$(Q)ln -sf $(SONAME) "$(DESTDIR)$(libdir)/libbyre.so"
+	$(Q)for l in libbyre $(LIBRARIES); do \
+	    ln -sf $$l.so.$(VERSION) "$(DESTDIR)$(libdir)/$$l.so.$(SOVERSION)"; \
+	    ln -sf $$l.so.$(SOVERSION) "$(DESTDIR)$(libdir)/$$l.so"; \
+	done
 	$(Q)if test -z "$(DESTDIR)" && test "$$(id -u)" = 0; then ldconfig || true; fi
 
 uninstall:
@@ -208,7 +232,9 @@ uninstall:
 	    test -n "$$dir" || continue; \
 	    rm -f "$(DESTDIR)$$dir/$${file##*/}"; \
 	done
-	$(Q)rm -f "$(DESTDIR)$(libdir)/$(SONAME)" "$(DESTDIR)$(libdir)/libbyre.so"
+	$(Q)for l in libbyre $(LIBRARIES); do \
+	    rm -f "$(DESTDIR)$(libdir)/$$l.so.$(SOVERSION)" "$(DESTDIR)$(libdir)/$$l.so"; \
+	done
 	$(Q)rmdir "$(DESTDIR)$(libexecdir)"/byre/*/ "$(DESTDIR)$(libexecdir)/byre" 2>/dev/null || true
 
 # ---- lint ----------------------------------------------------------------------------------------
@@ -279,6 +305,7 @@ help:
 #H make                 build libraries, commands, benchmarks, examples (configures first if need be)
 #H make check           build and run all tests; TESTS='mpi/*' chooses, FULL=1 adds the slow ones
 #H make lab-check       jobs on several nodes, in a lab of network namespaces; takes root
+#H make check-model     the coherence protocol of dsm, in a model checker
 #H make asan-check      the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #H make tsan-check      the tests with ThreadSanitizer
 #H make lint            clang-tidy, cppcheck, shellcheck, codespell, clang-format

@@ -53,7 +53,8 @@ void byre__dsm_agree_gone(int rank)
 int byre__dsm_agree(const dsm_agree_t *what)
 {
     int verdict = BYRE_OK;
-    int error = byre__am_request(0, DSM_AGREE, what, sizeof *what, &verdict, sizeof verdict, NULL, -1);
+    int error =
+        byre__am_request(0, DSM_AGREE, what, sizeof *what, &verdict, sizeof verdict, NULL, -1);
     return error != BYRE_OK ? error : verdict;
 }
 

@@ -22,7 +22,8 @@ static bool refuse(const dsm_region_t *region, uintptr_t addr, const char *where
                    const char *remedy)
 {
     byre__dsm_say("address %p of shared memory%s%s was touched %s, while its page is elsewhere: %s",
-                  (void *)addr, region->name[0] != 0 ? " of region " : "", region->name, /* NOLINT */
+                  (void *)addr, region->name[0] != 0 ? " of region " : "",
+                  region->name, /* NOLINT */
                   where, remedy);
     return false;
 }
@@ -33,13 +34,13 @@ static bool is_hopeless(const dsm_region_t *region, const byre__fault_t *fault)
     if (byre__in_handler())
         return !refuse(region, fault->addr, "in a handler of active messages",
                        "handlers may not wait; use byre_dsm_pin beforehand, or a pop-up thread");
-    if (fault->in_runtime)
-        return !refuse(region, fault->addr, "inside a call of Byre",
-                       "use byre_dsm_pin beforehand");
+    /* before the next: it may be the engine that moves MPI's messages on */
     if (byre__dsm_origin_is_mpi(fault->ucontext))
         return !refuse(region, fault->addr, "inside MPI",
                        "link with -lbyre_pmpi, or call byre_dsm_pin before the MPI call and "
                        "byre_dsm_unpin after it");
+    if (fault->in_runtime)
+        return !refuse(region, fault->addr, "inside a call of Byre", "use byre_dsm_pin beforehand");
     return false;
 }
 
@@ -119,10 +120,43 @@ static void count_fault(dsm_region_t *region, const dsm_unit_t *u, enum dsm_acce
         region->stats.write_faults++;
 }
 
+/* An instruction may touch two units. Two ranks that each have the one that the other needs would take them
+ * from each other for ever; so a thread keeps the lower one while it waits for its neighbour, in the order of
+ * addresses, which cannot end in a circle. */
+static _Thread_local struct latest {
+    uint32_t region;
+    size_t unit;
+    bool write;
+    const void *pc;
+} latest;
+
+static uint16_t *keep_lower(dsm_region_t *region, size_t unit, const void *pc)
+{
+    if (latest.region != region->id || latest.pc != pc || latest.unit + 1 != unit) return NULL;
+    dsm_unit_t *lower = &region->unit[latest.unit];
+    if (lower->access < (latest.write ? DSM_WRITE : DSM_READ)) return NULL;
+    return lower->access == DSM_WRITE ? &lower->writers : &lower->readers;
+}
+
+static int await_for(dsm_region_t *region, size_t unit, enum dsm_access need, const void *pc)
+{
+    uint16_t *kept = keep_lower(region, unit, pc);
+    if (kept != NULL) (*kept)++;
+    int error = byre__dsm_await(region, unit, need);
+    if (kept != NULL) {
+        (*kept)--;
+        region->unit[unit - 1].since = byre__dsm_clock();
+        byre__dsm_holder_retry(region, 5000);
+    }
+    latest = (struct latest){ region->id, unit, need == DSM_WRITE, pc };
+    return error;
+}
+
 bool byre__dsm_fault_resolve(const byre__fault_t *fault, void *arg)
 {
     dsm_region_t *region = arg;
     enum dsm_access need = fault->write ? DSM_WRITE : DSM_READ;
+    const void *pc = byre__dsm_origin_pc(fault->ucontext);
     size_t offset = fault->addr - (uintptr_t)region->app, unit = offset / region->unit_bytes;
     if (region->published && fault->write) {
         byre__dsm_say("write to %p, in region %s, which has been published: it is constant",
@@ -133,10 +167,9 @@ bool byre__dsm_fault_resolve(const byre__fault_t *fault, void *arg)
     byre__dsm_lock(region);
     count_fault(region, &region->unit[unit], need);
     if (__builtin_expect(byre__dsm_report_on, 0))
-        byre__dsm_report_fault(region->id, unit, offset % region->unit_bytes, fault->write,
-                               byre__dsm_origin_pc(fault->ucontext));
+        byre__dsm_report_fault(region->id, unit, offset % region->unit_bytes, fault->write, pc);
     byre__dsm_stream(region, unit, need);
-    int error = byre__dsm_await(region, unit, need);
+    int error = await_for(region, unit, need, pc);
     int dead = region->unit[unit].lost - 1;
     byre__dsm_unlock(region);
     if (__builtin_expect(error != BYRE_OK, 0)) {

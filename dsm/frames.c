@@ -154,8 +154,8 @@ uintptr_t byre__dsm_frames_reserve(size_t bytes, size_t align)
     if (window.count == DSM_REGIONS || bytes > window.bytes) return 0;
     for (;; place++) {
         at = (at + align - 1) & ~(uintptr_t)(align - 1);
-        uintptr_t limit = place < window.count ? window.used[place].start
-                                               : window.start + window.bytes;
+        uintptr_t limit =
+            place < window.count ? window.used[place].start : window.start + window.bytes;
         if (at + bytes + GAP <= limit && at + bytes + GAP > at) break;
         if (place == window.count) return 0;
         at = window.used[place].end + GAP;
@@ -179,18 +179,19 @@ void byre__dsm_frames_release(uintptr_t at, size_t bytes)
 
 static void close_view(void *at, size_t bytes)
 {
-    (void)mmap(at, bytes, PROT_NONE,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    (void)mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+               0);
 }
 
 int byre__dsm_frames_map(uintptr_t at, size_t bytes, char **app_out, char **service_out)
 {
     off_t offset = (off_t)(at - window.start);
-    char *app = mmap((void *)at, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, /* NOLINT */
-                     window.memfd, offset);
+    char *app =
+        mmap((void *)at, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, /* NOLINT */
+             window.memfd, offset);
     if (app == MAP_FAILED) return BYRE_ENOMEM;
-    char *service = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                         window.memfd, offset);
+    char *service =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, window.memfd, offset);
     if (service == MAP_FAILED) {
         close_view(app, bytes);
         return BYRE_ENOMEM;

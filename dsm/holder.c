@@ -202,7 +202,8 @@ void byre__dsm_holder_forward(dsm_region_t *region, const dsm_msg_t *msg, const 
     if (put_off(region, DSM_FORWARD, msg, acks)) return;
     if (byre__peer_absent(msg->requester)) return;
     bool write = msg->kind == DSM_WRITE;
-    BYRE__ASSERT(region->unit[msg->first].access != DSM_NONE); /* invariant 2: only owners are asked */
+    BYRE__ASSERT(region->unit[msg->first].access !=
+                 DSM_NONE); /* invariant 2: only owners are asked */
     reduce(region, msg->first, msg->count, write ? DSM_NONE : DSM_READ);
     dsm_msg_t data = *msg;
     bool hand_over = write && region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC;

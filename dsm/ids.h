@@ -7,7 +7,7 @@
 #include "am.h"
 
 enum {
-    BYRE__DSM_COHERENCE = BYRE__AM_PARTS, /* wire.h */
+    BYRE__DSM_COHERENCE = BYRE__AM_PARTS,    /* wire.h */
     BYRE__AM_DSM_FREE = BYRE__AM_PARTS + 24, /* heap.c: a block of the receiver's slice */
     BYRE__AM_DSM_REPORT,                     /* report_send.c: to rank 0 */
     BYRE__AM_DSM_REPORT_ASK,                 /* report_send.c: from rank 0 */

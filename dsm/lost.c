@@ -40,10 +40,10 @@ void byre__dsm_tell_lost(const dsm_region_t *region, uintptr_t addr, int rank)
     void *arg = callback.arg;
     pthread_mutex_unlock(&callback.lock);
     if (fn != NULL) fn(&lost, arg);
-    byre__dsm_say("page %zu of shared region %s%sat %p (address %p) was at rank %d, which has failed: the "
-                  "program ends (byre_dsm_on_lost could go on)",
-                  lost.page, lost.region, lost.region[0] != 0 ? " " : "", lost.start, lost.addr,
-                  rank);
+    byre__dsm_say(
+        "page %zu of shared region %s%sat %p (address %p) was at rank %d, which has failed: the "
+        "program ends (byre_dsm_on_lost could go on)",
+        lost.page, lost.region, lost.region[0] != 0 ? " " : "", lost.start, lost.addr, rank);
     _exit(EXIT_FAILURE);
 }
 

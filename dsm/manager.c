@@ -89,8 +89,8 @@ static struct decision decide(const dsm_region_t *region, size_t unit,
         return (struct decision){ .plan = PLAN_WAIT };
     if (set_empty(copyset)) return (struct decision){ .plan = PLAN_ZERO };
     int owner = u->owner - 1;
-    bool has_copy = owner == request->requester ||
-                    (request->have && set_has(copyset, request->requester));
+    bool has_copy =
+        owner == request->requester || (request->have && set_has(copyset, request->requester));
     if (has_copy)
         return (struct decision){ .plan = PLAN_GRANT,
                                   .acks = write && has_others(copyset, request->requester, -1) };

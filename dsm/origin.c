@@ -22,14 +22,14 @@ static struct {
         uintptr_t start, end;
     } mpi[RANGES];
     int count;
-    uintptr_t low, high;                 /* of all of them */
+    uintptr_t low, high;                  /* of all of them */
     uintptr_t program_start, program_end; /* code of the program itself */
 } origin;
 
 bool byre__dsm_origin_is_library(const char *name)
 {
-    static const char *const known[] = { "/libmpi", "/libopen-", "/mca_", "/libpmix", "/libucp.",
-                                         "/libuct.", "/libucs.", "/libfabric" };
+    static const char *const known[] = { "/libmpi",  "/libopen-", "/mca_",    "/libpmix",
+                                         "/libucp.", "/libuct.",  "/libucs.", "/libfabric" };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strstr(name, known[i]) != NULL) return true;
     return false;

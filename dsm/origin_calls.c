@@ -49,10 +49,11 @@ static void check_stop(const struct iovec *iov, unsigned long count, size_t done
             done = 0;
             continue;
         }
-        byre__dsm_say("address %p of shared memory was given to MPI (%s), while its page is elsewhere: link "
-                      "with -lbyre_pmpi, or call byre_dsm_pin before the MPI call and "
-                      "byre_dsm_unpin after it",
-                      (void *)((char *)iov[i].iov_base + done), what);
+        byre__dsm_say(
+            "address %p of shared memory was given to MPI (%s), while its page is elsewhere: link "
+            "with -lbyre_pmpi, or call byre_dsm_pin before the MPI call and "
+            "byre_dsm_unpin after it",
+            (void *)((char *)iov[i].iov_base + done), what);
         abort();
     }
 }
@@ -125,15 +126,16 @@ static void lead(void **slot, void *to)
     size_t page = byre__dsm.page;
     char *start = (char *)((uintptr_t)slot & ~(uintptr_t)(page - 1)); /* NOLINT */
     /* The table may have been made read-only after the library was loaded; it stays writable then. */
-    if (mprotect(start, page, PROT_READ | PROT_WRITE) == 0) __atomic_store_n(slot, to, __ATOMIC_RELEASE);
+    if (mprotect(start, page, PROT_READ | PROT_WRITE) == 0)
+        __atomic_store_n(slot, to, __ATOMIC_RELEASE);
 }
 
 struct table {
-    const ElfW(Rela) *start;
+    const ElfW(Rela) * start;
     size_t bytes;
 };
 
-static void lead_all(const struct dl_phdr_info *info, struct table table, const ElfW(Sym) *symbols,
+static void lead_all(const struct dl_phdr_info *info, struct table table, const ElfW(Sym) * symbols,
                      const char *strings)
 {
     for (size_t i = 0; i < table.bytes / sizeof *table.start; i++) {
@@ -186,8 +188,6 @@ void byre__dsm_origin_calls(void)
 
 #else
 
-void byre__dsm_origin_calls(void)
-{
-}
+void byre__dsm_origin_calls(void) {}
 
 #endif

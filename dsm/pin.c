@@ -81,8 +81,7 @@ int byre_dsm_unpin(const void *addr, size_t bytes)
     byre__dsm_lock(region);
     for (size_t i = first; i <= last; i++)
         if (region->unit[i].pins == 0) error = BYRE_EINVAL;
-    for (size_t i = first; error == BYRE_OK && i <= last; i++)
-        release(region, &region->unit[i]);
+    for (size_t i = first; error == BYRE_OK && i <= last; i++) release(region, &region->unit[i]);
     byre__dsm_holder_retry(region, 0);
     byre__dsm_unlock(region);
     return error;

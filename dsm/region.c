@@ -269,7 +269,8 @@ int byre_dsm_free(void *addr)
     dsm_region_t *region = region_from(addr);
     if (region == NULL || region == heap_region) return BYRE_EINVAL;
     if (is_pinned(region)) return BYRE_EBUSY;
-    (void)byre__wait_until(nothing_under_way, region, 0); /* also with a dead rank: it is lost then */
+    (void)byre__wait_until(nothing_under_way, region,
+                           0); /* also with a dead rank: it is lost then */
     error = agree_on(region, DSM_AGREE_FREE, BYRE_OK);
     if (error != BYRE_OK && error != BYRE_EPEER) return error;
     unmake(region);
@@ -342,8 +343,9 @@ static int start_heap(void)
     size_t size = (size_t)byre__dsm.size, most = byre__dsm_window_bytes() / 4;
     size_t slice = 16 * GIB < most / size ? 16 * GIB : most / size;
     slice -= slice % ((size_t)2 << 20);
-    byre_dsm_attr_t attr = { .manager = BYRE_DSM_MANAGER_FIXED, .unit_pages = 1, .name = "heap",
-                             .defrost_us = 1000 };
+    byre_dsm_attr_t attr = {
+        .manager = BYRE_DSM_MANAGER_FIXED, .unit_pages = 1, .name = "heap", .defrost_us = 1000
+    };
     int error = make(slice * size, &attr, &heap_region);
     if (error != BYRE_OK) return error;
     error = byre__dsm_heap_start(heap_region->app, slice * size);
@@ -375,7 +377,8 @@ static int start(void)
     byre__dsm.words = ((size_t)byre__dsm.size + 63) / 64;
     byre__dsm.page = (size_t)sysconf(_SC_PAGESIZE);
     for (int i = 0; i < DSM_REGIONS; i++) pthread_mutex_init(&byre__dsm_regions[i].lock, NULL);
-    int error = byre__dsm_report_start(); /* collective: before what a rank may have to do without */
+    int error =
+        byre__dsm_report_start(); /* collective: before what a rank may have to do without */
     if (error == BYRE_OK) error = byre__dsm_wire_start();
     if (error == BYRE_OK) error = byre__dsm_agree_start();
     if (error != BYRE_OK) goto undo;

@@ -62,11 +62,11 @@ typedef struct dsm_unit {
     _Atomic uint8_t wanted; /* what was requested; NONE: nothing is under way */
     uint8_t mapped;         /* what the application view permits: at most `access` */
     uint8_t flags;
-    _Atomic int32_t lost; /* 1 + the dead rank that had it, of the last request */
-    uint16_t readers, writers;   /* threads of this rank that wait for it */
-    uint16_t pins, write_pins;   /* all, and those to write */
-    uint32_t since;              /* time of arrival: dsm_clock() */
-    uint16_t bounces;            /* taken away soon after arrival, times in a row */
+    _Atomic int32_t lost;      /* 1 + the dead rank that had it, of the last request */
+    uint16_t readers, writers; /* threads of this rank that wait for it */
+    uint16_t pins, write_pins; /* all, and those to write */
+    uint32_t since;            /* time of arrival: dsm_clock() */
+    uint16_t bounces;          /* taken away soon after arrival, times in a row */
     uint8_t unused[2];
     /* manager */
     int32_t owner;  /* 1 + owner; 0: not touched yet. Dynamic: the probable one, 0 is the home */
@@ -220,7 +220,7 @@ void byre__dsm_deferred_drop(dsm_region_t *region);
 void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_access access);
 int byre__dsm_view_start(void);
 void byre__dsm_view_forget(dsm_region_t *region); /* it is being unmapped */
-extern long byre__dsm_view_budget;               /* mappings that protection changes may make */
+extern long byre__dsm_view_budget;                /* mappings that protection changes may make */
 
 /* wire.c */
 /* Send a message of the protocol, or deliver it here if it is for this rank. acks may be NULL. BYRE_EPEER:

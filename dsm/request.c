@@ -182,7 +182,7 @@ void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uin
                            int source)
 {
     const dsm_unit_t *u = &region->unit[msg->first];
-    if (u->wanted != msg->kind) return; /* lost meanwhile, says the manager */
+    if (u->wanted != msg->kind) return;                 /* lost meanwhile, says the manager */
     BYRE__ASSERT(is_dynamic(region) || msg->hops <= 3); /* invariant 4 */
     if (msg->kind == DSM_WRITE) {
         write_data(region, msg, acks);

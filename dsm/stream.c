@@ -41,8 +41,7 @@ static bool continues(const struct stream *s, size_t unit)
 {
     if (s->window > 0 && (unit == s->mark || unit == s->ahead)) return true;
     ptrdiff_t distance = (ptrdiff_t)unit - (ptrdiff_t)s->last;
-    return s->stride != 0 ? distance == s->stride || distance == 0
-                          : labs(distance) <= FARTHEST;
+    return s->stride != 0 ? distance == s->stride || distance == 0 : labs(distance) <= FARTHEST;
 }
 
 static struct stream *find(uint32_t region, size_t unit, enum dsm_access kind)

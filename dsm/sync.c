@@ -116,6 +116,7 @@ int byre__sync_ask(int home, const byre__sync_request_t *request)
 {
     if (home != byre__nodes.rank || !byre__drive_try())
         return byre__sync_post(home, BYRE__SYNC_REQUEST, request, sizeof *request);
+    (void)byre__engine_poll(); /* what has come from others goes first */
     byre__handler_enter();
     byre__sync_serve(home, request);
     byre__handler_leave();

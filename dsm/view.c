@@ -86,9 +86,10 @@ static void note(dsm_region_t *region, size_t first, size_t count, enum dsm_acce
 static void tell(void)
 {
     if (atomic_exchange(&told, true)) return;
-    byre__dsm_say("shared memory is used in such small pieces that the kernel's mappings run out: views "
-                  "are closed and opened again, which costs time. Remedy: sysctl -w "
-                  "vm.max_map_count=1000000, or regions with larger units (attr.unit_pages)");
+    byre__dsm_say(
+        "shared memory is used in such small pieces that the kernel's mappings run out: views "
+        "are closed and opened again, which costs time. Remedy: sysctl -w "
+        "vm.max_map_count=1000000, or regions with larger units (attr.unit_pages)");
 }
 
 /* Close what is not pinned. Runs between pins, which are few. */
@@ -107,8 +108,7 @@ static void flush(dsm_region_t *region)
 void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_access access)
 {
     bool all = true;
-    for (size_t i = first; i < first + count && all; i++)
-        all = region->unit[i].mapped == access;
+    for (size_t i = first; i < first + count && all; i++) all = region->unit[i].mapped == access;
     if (all) return;
     if (__builtin_expect(atomic_load_explicit(&splits_of_all, memory_order_relaxed) + 2 >
                                  byre__dsm_view_budget &&
@@ -118,10 +118,11 @@ void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_a
     if (__builtin_expect(!protect(region, first, count, access), 0)) {
         flush(region);
         if (!protect(region, first, count, access)) {
-            byre__dsm_say("the kernel refuses to change the protection of shared memory (errno %d): the "
-                          "program cannot go on. If it is ENOMEM: sysctl -w "
-                          "vm.max_map_count=1000000, or larger units (attr.unit_pages)",
-                          errno);
+            byre__dsm_say(
+                "the kernel refuses to change the protection of shared memory (errno %d): the "
+                "program cannot go on. If it is ENOMEM: sysctl -w "
+                "vm.max_map_count=1000000, or larger units (attr.unit_pages)",
+                errno);
             abort();
         }
     }

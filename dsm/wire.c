@@ -128,8 +128,7 @@ int byre__dsm_wire_start(void)
 
 void byre__dsm_wire_stop(void)
 {
-    for (int id = DSM_REQUEST; id < DSM_AGREE; id++)
-        (void)byre__am_register(id, NULL, NULL, NULL);
+    for (int id = DSM_REQUEST; id < DSM_AGREE; id++) (void)byre__am_register(id, NULL, NULL, NULL);
 }
 
 uint32_t byre__dsm_clock(void)

@@ -3,6 +3,9 @@
  * Open MPI as the carrier. One duplicated communicator per channel, so that Byre's traffic never
  * meets the application's. Only nonblocking calls after the start: a thread parked in a blocking
  * MPI call slows every other one down.
+ *
+ * Calls go to the names PMPI_*: what stands between the application and MPI (libbyre_pmpi, a profiler) is
+ * for the application's calls, and does not see Byre's. But it must hear of MPI's start and end.
  */
 #include "fault.h"
 #include "log.h"
@@ -30,7 +33,7 @@ static int mpi_error(const char *what, int code)
 {
     char text[MPI_MAX_ERROR_STRING] = "";
     int length = 0;
-    (void)MPI_Error_string(code, text, &length);
+    (void)PMPI_Error_string(code, text, &length);
     byre__error("%s: %s", what, text);
     return BYRE_EMPI;
 }
@@ -43,12 +46,12 @@ static int big_type(size_t bytes, MPI_Datatype *type_out)
     MPI_Datatype parts[2] = { MPI_DATATYPE_NULL, MPI_BYTE };
     int lengths[2] = { (int)(bytes / block), (int)(bytes % block) };
     MPI_Aint offsets[2] = { 0, (MPI_Aint)(bytes - bytes % block) };
-    int code = MPI_Type_contiguous((int)block, MPI_BYTE, &parts[0]);
+    int code = PMPI_Type_contiguous((int)block, MPI_BYTE, &parts[0]);
     if (code == MPI_SUCCESS) {
-        code = MPI_Type_create_struct(2, lengths, offsets, parts, type_out);
-        (void)MPI_Type_free(&parts[0]);
+        code = PMPI_Type_create_struct(2, lengths, offsets, parts, type_out);
+        (void)PMPI_Type_free(&parts[0]);
     }
-    if (code == MPI_SUCCESS) code = MPI_Type_commit(type_out);
+    if (code == MPI_SUCCESS) code = PMPI_Type_commit(type_out);
     return code;
 }
 
@@ -56,8 +59,8 @@ bool byre__transport_mpi_wanted(void)
 {
     static const char *const launched[] = { "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK" };
     int up = 0, over = 0;
-    (void)MPI_Initialized(&up);
-    (void)MPI_Finalized(&over);
+    (void)PMPI_Initialized(&up);
+    (void)PMPI_Finalized(&over);
     if (up && !over) return true;
     for (size_t i = 0; i < sizeof launched / sizeof launched[0]; i++)
         if (getenv(launched[i]) != NULL) return true;
@@ -67,9 +70,9 @@ bool byre__transport_mpi_wanted(void)
 static int start_mpi(void)
 {
     int up = 0, level = 0;
-    (void)MPI_Initialized(&up);
+    (void)PMPI_Initialized(&up);
     if (up) {
-        (void)MPI_Query_thread(&level);
+        (void)PMPI_Query_thread(&level);
     } else {
         int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level);
         if (code != MPI_SUCCESS) return mpi_error("MPI_Init_thread", code);
@@ -112,10 +115,10 @@ static void release(bool peers_failed)
 {
     if (peers_failed && mpi.started_mpi) tell_launcher();
     if (!peers_failed) {
-        if (mpi.stage_type != MPI_DATATYPE_NULL) (void)MPI_Type_free(&mpi.stage_type);
+        if (mpi.stage_type != MPI_DATATYPE_NULL) (void)PMPI_Type_free(&mpi.stage_type);
         for (int i = 0; i < BYRE__CHANNELS; i++)
-            if (mpi.channel[i] != MPI_COMM_NULL) (void)MPI_Comm_free(&mpi.channel[i]);
-        if (mpi.node != MPI_COMM_NULL) (void)MPI_Comm_free(&mpi.node);
+            if (mpi.channel[i] != MPI_COMM_NULL) (void)PMPI_Comm_free(&mpi.channel[i]);
+        if (mpi.node != MPI_COMM_NULL) (void)PMPI_Comm_free(&mpi.node);
         if (mpi.started_mpi) (void)MPI_Finalize();
     }
     mpi.started_mpi = false;
@@ -126,12 +129,12 @@ static void release(bool peers_failed)
 static int learn_done(void)
 {
     MPI_Request other = MPI_REQUEST_NULL;
-    int code = MPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &mpi.done);
+    int code = PMPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &mpi.done);
     if (code == MPI_SUCCESS)
-        code = MPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &other);
+        code = PMPI_Isend(NULL, 0, MPI_BYTE, MPI_PROC_NULL, 0, mpi.channel[0], &other);
     if (code == MPI_SUCCESS && mpi.done != other) {
-        (void)MPI_Request_free(&mpi.done);
-        (void)MPI_Request_free(&other);
+        (void)PMPI_Request_free(&mpi.done);
+        (void)PMPI_Request_free(&other);
         mpi.done = MPI_REQUEST_NULL; /* no send looks like this */
     }
     return code;
@@ -145,13 +148,13 @@ static int connect_everybody(MPI_Comm comm)
 {
     enum { MOST = 1024 }; /* in larger jobs it would take too long, and too many descriptors */
     int rank, size, code = MPI_SUCCESS;
-    (void)MPI_Comm_rank(comm, &rank);
-    (void)MPI_Comm_size(comm, &size);
+    (void)PMPI_Comm_rank(comm, &rank);
+    (void)PMPI_Comm_size(comm, &size);
     for (int distance = 1; distance < size && size <= MOST && code == MPI_SUCCESS; distance++) {
         int above = rank + distance, below = rank - distance;
-        if (above < size) code = MPI_Send(NULL, 0, MPI_BYTE, above, 0, comm);
+        if (above < size) code = PMPI_Send(NULL, 0, MPI_BYTE, above, 0, comm);
         if (below >= 0 && code == MPI_SUCCESS)
-            code = MPI_Recv(NULL, 0, MPI_BYTE, below, 0, comm, MPI_STATUS_IGNORE);
+            code = PMPI_Recv(NULL, 0, MPI_BYTE, below, 0, comm, MPI_STATUS_IGNORE);
     }
     return code;
 }
@@ -166,19 +169,19 @@ static int start(int *rank_out, int *size_out)
     /* An application that started MPI has its own messages on this communicator. */
     int code = mpi.started_mpi ? connect_everybody(MPI_COMM_WORLD) : MPI_SUCCESS;
     for (int i = 0; i < BYRE__CHANNELS && code == MPI_SUCCESS; i++) {
-        code = MPI_Comm_dup(MPI_COMM_WORLD, &mpi.channel[i]);
-        if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(mpi.channel[i], MPI_ERRORS_RETURN);
+        code = PMPI_Comm_dup(MPI_COMM_WORLD, &mpi.channel[i]);
+        if (code == MPI_SUCCESS) code = PMPI_Comm_set_errhandler(mpi.channel[i], MPI_ERRORS_RETURN);
     }
     if (code == MPI_SUCCESS)
         code =
-            MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &mpi.node);
+            PMPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &mpi.node);
     if (code != MPI_SUCCESS) {
         error = mpi_error("starting MPI", code);
         release(false);
         return error;
     }
-    (void)MPI_Comm_rank(MPI_COMM_WORLD, rank_out);
-    (void)MPI_Comm_size(MPI_COMM_WORLD, size_out);
+    (void)PMPI_Comm_rank(MPI_COMM_WORLD, rank_out);
+    (void)PMPI_Comm_size(MPI_COMM_WORLD, size_out);
     code = learn_done();
     if (code == MPI_SUCCESS) code = big_type(BYRE__STAGE_BYTES, &mpi.stage_type);
     if (code != MPI_SUCCESS) {
@@ -187,23 +190,23 @@ static int start(int *rank_out, int *size_out)
         return error;
     }
     int *bound, found = 0;
-    (void)MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &bound, &found);
+    (void)PMPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &bound, &found);
     byre__transport_mpi.max_tag = found ? *bound : 32767;
     return BYRE_OK;
 }
 
 static int allgather(const void *mine, void *all, size_t bytes)
 {
-    int code = MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE,
-                             mpi.channel[BYRE__CHANNEL_AM]);
+    int code = PMPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE,
+                              mpi.channel[BYRE__CHANNEL_AM]);
     return code == MPI_SUCCESS ? BYRE_OK : mpi_error("MPI_Allgather", code);
 }
 
 static int node_leader(int *leader_out)
 {
     int rank;
-    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    int code = MPI_Allreduce(&rank, leader_out, 1, MPI_INT, MPI_MIN, mpi.node);
+    (void)PMPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    int code = PMPI_Allreduce(&rank, leader_out, 1, MPI_INT, MPI_MIN, mpi.node);
     return code == MPI_SUCCESS ? BYRE_OK : mpi_error("MPI_Allreduce", code);
 }
 
@@ -219,10 +222,10 @@ static int isend(byre__channel_t channel, int to, int tag, const void *buf, size
         count = 1;
     }
     byre__inside_enter();
-    int code = sync ? MPI_Issend(buf, count, type, to, tag, mpi.channel[channel], &request)
-                    : MPI_Isend(buf, count, type, to, tag, mpi.channel[channel], &request);
+    int code = sync ? PMPI_Issend(buf, count, type, to, tag, mpi.channel[channel], &request)
+                    : PMPI_Isend(buf, count, type, to, tag, mpi.channel[channel], &request);
     byre__inside_leave();
-    if (type != MPI_BYTE) (void)MPI_Type_free(&type);
+    if (type != MPI_BYTE) (void)PMPI_Type_free(&type);
     if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Isend", code);
     req_out->handle = request == mpi.done ? NULL : request;
     return BYRE_OK;
@@ -244,9 +247,9 @@ static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t b
     }
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
     byre__inside_enter();
-    int code = MPI_Irecv(buf, count, type, source, tag, mpi.channel[channel], &request);
+    int code = PMPI_Irecv(buf, count, type, source, tag, mpi.channel[channel], &request);
     byre__inside_leave();
-    if (type != MPI_BYTE && type != mpi.stage_type) (void)MPI_Type_free(&type);
+    if (type != MPI_BYTE && type != mpi.stage_type) (void)PMPI_Type_free(&type);
     if (__builtin_expect(code != MPI_SUCCESS, 0)) return mpi_error("MPI_Irecv", code);
     req_out->handle = request;
     return BYRE_OK;
@@ -260,7 +263,7 @@ static void fill_status(const MPI_Status *from, int code, byre__tstatus_t *statu
     status_out->error = BYRE_OK;
     if (__builtin_expect(code == MPI_SUCCESS, 1)) return;
     int class = MPI_ERR_OTHER;
-    (void)MPI_Error_class(code, &class);
+    (void)PMPI_Error_class(code, &class);
     status_out->error = class == MPI_ERR_TRUNCATE ? BYRE_ETRUNC : mpi_error("MPI_Test", code);
 }
 
@@ -271,7 +274,7 @@ static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
     MPI_Status status;
     int done = 0;
     byre__inside_enter();
-    int code = MPI_Test(&request, &done, status_out == NULL ? MPI_STATUS_IGNORE : &status);
+    int code = PMPI_Test(&request, &done, status_out == NULL ? MPI_STATUS_IGNORE : &status);
     byre__inside_leave();
     if (__builtin_expect(!done && code == MPI_SUCCESS, 1)) return false;
     req->handle = NULL;
@@ -285,7 +288,7 @@ static void cancel(byre__treq_t *req)
 {
     MPI_Request request = req->handle;
     byre__inside_enter();
-    (void)MPI_Cancel(&request);
+    (void)PMPI_Cancel(&request);
     byre__inside_leave();
 }
 
@@ -295,7 +298,7 @@ static bool probe(byre__channel_t channel, int from, int tag, byre__tstatus_t *s
     int found = 0;
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
     byre__inside_enter();
-    int code = MPI_Iprobe(source, tag, mpi.channel[channel], &found, &status);
+    int code = PMPI_Iprobe(source, tag, mpi.channel[channel], &found, &status);
     byre__inside_leave();
     if (code != MPI_SUCCESS || !found) return false;
     fill_status(&status, MPI_SUCCESS, status_out);
@@ -310,7 +313,7 @@ static bool take(byre__channel_t channel, int from, int tag, byre__tmsg_t *msg_o
     int found = 0;
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
     byre__inside_enter();
-    int code = MPI_Improbe(source, tag, mpi.channel[channel], &found, &message, &status);
+    int code = PMPI_Improbe(source, tag, mpi.channel[channel], &found, &message, &status);
     byre__inside_leave();
     if (code != MPI_SUCCESS || !found) return false;
     fill_status(&status, MPI_SUCCESS, status_out);
@@ -330,9 +333,9 @@ static int receive(byre__tmsg_t *msg, void *buf, size_t bytes, byre__treq_t *req
         count = 1;
     }
     byre__inside_enter();
-    int code = MPI_Imrecv(buf, count, type, &message, &request);
+    int code = PMPI_Imrecv(buf, count, type, &message, &request);
     byre__inside_leave();
-    if (type != MPI_BYTE) (void)MPI_Type_free(&type);
+    if (type != MPI_BYTE) (void)PMPI_Type_free(&type);
     if (code != MPI_SUCCESS) return mpi_error("MPI_Imrecv", code);
     req_out->handle = request;
     return BYRE_OK;

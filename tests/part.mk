@@ -36,6 +36,9 @@ WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd e
            memfd_create socket fopen opendir pthread_create
 $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
 endif
+# Before MPI, whose calls it stands in for.
+$(OBJ)/tests/mpi/pmpi: MPI_LIBS := $(LIB)/libbyre_pmpi.a $(STATIC) $(MPI_LIBS)
+$(OBJ)/tests/mpi/pmpi: $(LIB)/libbyre_pmpi.a
 MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS))
 
 tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS)

@@ -136,6 +136,7 @@ struct cmdline {
     size_t n;        /* 0: the application's own */
     int reps;
     const char *in, *out;
+    const char *noisy; /* file for a made-up picture, or NULL */
     const char *spoil; /* "dsm" or "mpi": a version whose answer is to be made wrong, or NULL */
 };
 

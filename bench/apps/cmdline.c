@@ -14,6 +14,7 @@ static const char help_text[] =
     "Usage: mpirun -n N byre-apps NAME[,NAME...] [OPTION...]\n"
     "       mpirun -n N byre-apps all [OPTION...]\n"
     "       byre-apps --list\n"
+    "       byre-apps --noisy FILE.pgm [--size N]\n"
     "\n"
     "Runs applications, each in a version for shared memory (DSM) and in one written with MPI, in "
     "turns\n"
@@ -29,10 +30,12 @@ static const char help_text[] =
     "  --out FILE.pgm         sor: the picture that comes out\n"
     "  --json                 one object a line\n"
     "  --csv                  the same as comma-separated values\n"
+    "  --noisy FILE.pgm       write a picture that sor can clean, and end\n"
     "  --list                 the applications\n"
     "  --help, --version\n"
     "\n"
     "Examples:\n"
+    "  byre-apps --noisy noisy.pgm\n"
     "  mpirun -n 4 --oversubscribe byre-apps sor --in noisy.pgm --out clean.pgm\n"
     "  mpirun -n 2 byre-apps all\n"
     "  mpirun -n 2 --mca btl tcp,self byre-apps matmul,fft --reps 9\n";
@@ -49,6 +52,7 @@ enum {
     OPT_OUT,
     OPT_JSON,
     OPT_CSV,
+    OPT_NOISY,
     OPT_SPOIL, /* for tests: a wrong answer must be noticed */
     OPT_LIST,
     OPT_HELP,
@@ -67,6 +71,7 @@ static const struct option long_options[] = {
     { "out", required_argument, NULL, OPT_OUT },
     { "json", no_argument, NULL, OPT_JSON },
     { "csv", no_argument, NULL, OPT_CSV },
+    { "noisy", required_argument, NULL, OPT_NOISY },
     { "spoil", required_argument, NULL, OPT_SPOIL },
     { "list", no_argument, NULL, OPT_LIST },
     { "help", no_argument, NULL, OPT_HELP },
@@ -144,6 +149,9 @@ static int parse_one(struct cmdline *cmd, int option, char **argv)
     case OPT_OUT:
         cmd->out = optarg;
         return 0;
+    case OPT_NOISY:
+        cmd->noisy = optarg;
+        return 0;
     case OPT_JSON:
         cmd->format = FORMAT_JSON;
         return 0;
@@ -209,12 +217,27 @@ static int check(const struct cmdline *cmd)
 
     if ((cmd->in || cmd->out) && !picture)
         return options_complain("--in and --out are for sor alone");
+    if (cmd->noisy) return options_complain("--noisy stands alone");
     if (cmd->in && cmd->n) return options_complain("--size is that of the picture with --in");
     if (cmd->spoil && !(strcmp(cmd->spoil, "dsm") ? cmd->mpi : cmd->dsm))
         return options_complain("--spoil %s: this version does not run", cmd->spoil);
     for (int i = 0; i < cmd->app_count; i++)
         if (check_size(cmd, cmd->apps[i])) return 2;
     return 0;
+}
+
+/* 1: the picture is there; 2 + 1: it cannot be. */
+static int write_noisy(const struct cmdline *cmd)
+{
+    struct picture picture;
+    size_t side = cmd->n ? cmd->n : app_sor.n;
+
+    if (side > app_sor.most) return options_complain("--size %zu: too large a picture", side) + 1;
+    if (!options_speaker()) return 1;
+    picture_generate(&picture, side, side);
+    const char *wrong = pgm_write(cmd->noisy, &picture);
+    free(picture.pixels);
+    return wrong ? options_complain("%s: %s", cmd->noisy, wrong) + 1 : 1;
 }
 
 int cmdline_parse(struct cmdline *cmd, int argc, char **argv)
@@ -228,6 +251,7 @@ int cmdline_parse(struct cmdline *cmd, int argc, char **argv)
             return print_and_end(option);
         if (parse_one(cmd, option, argv)) return 3;
     }
+    if (cmd->noisy && optind == argc) return write_noisy(cmd);
     if (!cmd->dsm && !cmd->mpi) cmd->dsm = cmd->mpi = true;
     if (optind == argc)
         return options_complain("no application; see byre-apps --list, byre-apps --help") + 1;

@@ -148,6 +148,15 @@ int byre_dsm_pin(const void *addr, size_t bytes, int write);
  */
 int byre_dsm_unpin(const void *addr, size_t bytes);
 
+/**
+ * Does memory lie in shared memory, all or some of it?
+ * @param addr, bytes  any memory
+ * @return   1 some of it lies among regions or in the heap; 0 none, or bytes is 0, or outside byre_init
+ *           ... byre_finalize
+ * @threads  any, also handlers and signal handlers
+ */
+int byre_dsm_contains(const void *addr, size_t bytes);
+
 /* ---- what happens ------------------------------------------------------------------------- */
 
 /** What this rank did since the region was made. */

@@ -52,6 +52,12 @@ if [ "$CXX" != no ]; then
     expect "hello in C++" "rank 0 of 1" "$("$WORK/cxx")"
 fi
 
+# Beside libbyre: for the application's own MPI calls.
+[ -e "$libdir/libbyre_pmpi.a" ] || fail "libbyre_pmpi.a is not installed"
+LC_ALL=C objdump -p "$libdir/libbyre_pmpi.so" | grep -q "NEEDED *$SONAME" || fail "libbyre_pmpi.so"
+expect "other names of libbyre_pmpi.so" "" \
+    "$("$NM" -D --defined-only "$libdir/libbyre_pmpi.so" | awk '$3 !~ /^MPI_[A-Z]/ { print $3 }')"
+
 lab=$(find "$root" -path '*/libexec/byre/byre-lab')
 [ -n "$lab" ] || fail "byre-lab is not installed"
 "$lab" --help | grep -q '^usage: byre lab' || fail "the installed byre-lab does not know how to help"

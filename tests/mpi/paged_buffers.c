@@ -17,7 +17,8 @@ enum { PAGE = 4096, PORT = 7, OTHER_PORT = 8, COUNTED = 1, ANSWERED, LATER, TRIE
 #define WINDOW (4 * MIB)
 
 static char *window;
-static char *out, *in; /* in it, not aligned */
+static uintptr_t real_start, real_end; /* that of shared memory */
+static char *out, *in;                 /* in it, not aligned */
 static _Atomic unsigned touches;
 static _Thread_local bool may_touch;
 
@@ -54,6 +55,8 @@ static void make_window(void)
     window = mmap(NULL, WINDOW, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(window != MAP_FAILED);
     EXPECT(BYRE_OK, byre__fault_register(window, WINDOW, open_page, window));
+    real_start = byre__paged_start;
+    real_end = byre__paged_end;
     byre__paged_start = (uintptr_t)window;
     byre__paged_end = byre__paged_start + WINDOW;
     out = window + PAGE + 4001;
@@ -463,7 +466,8 @@ int main(void)
     mailboxes();
     EXPECT(BYRE_OK, byre_barrier());
     CHECK(atomic_load(&told) > 0);
-    byre__paged_start = byre__paged_end = 0;
+    byre__paged_start = real_start;
+    byre__paged_end = real_end;
     EXPECT(BYRE_OK, byre__fault_unregister(window));
     int error = finish();
     (void)munmap(window, WINDOW);

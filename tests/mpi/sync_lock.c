@@ -54,8 +54,8 @@ static int queue_length(void)
     return (int)count;
 }
 
-/* Rank 0 lets one thread after the other queue up, in an order that goes to and fro between the ranks, and
- * then lets go: each notes its turn. */
+/* Rank 0 lets one thread after the other queue up, of each rank in turn, and then lets go: each notes its
+ * turn. */
 static void *queue_up(void *arg)
 {
     int thread = (int)(intptr_t)arg, turn;

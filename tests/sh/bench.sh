@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # byre-bench: its help, its complaints, and that every subject gives rows of the promised form.
 # Never how fast anything is: a loaded machine is no failure.
-# time-limit: 240
+# time-limit: 300
 . "$(dirname "$0")/../lib.sh"
 
 bench=$BYRE_BIN/byre-bench
@@ -33,6 +33,11 @@ has() {
     grep -q "\"bench\":\"$1\",\"variant\":\"$2\"" "$WORK/out" || fail "no row $1 $2: $(cat "$WORK/out")"
 }
 
+# value BENCH VARIANT: of the first such row.
+value() {
+    sed -n "/\"bench\":\"$1\",\"variant\":\"$2\"/{s/.*\"value\":\([^,]*\),.*/\1/p;q}" "$WORK/out"
+}
+
 # complains NAME PART ARG...: exit status 2 alone and as a job, with PART in the one message.
 complains() {
     local name=$1 part=$2 said status
@@ -49,7 +54,7 @@ complains() {
 # ---- words ---------------------------------------------------------------------------------------
 
 "$bench" --help >"$WORK/help" || fail "--help: exit status $?"
-for word in p2p ring am service machine compare --json --csv --plot --quick --reps --sizes Examples; do
+for word in p2p ring am service dsm machine compare --json --csv --plot --quick --reps --sizes Examples; do
     grep -q -e "$word" "$WORK/help" || fail "--help does not name $word"
 done
 expect "one help in a job" 1 "$(run_mpi 2 "$bench" --help | grep -c '^Usage')"
@@ -67,6 +72,8 @@ complains "bad file" "No such file" compare "$WORK/none" "$WORK/none"
 said=$(run_mpi 2 "$bench" p2p --variants bogus 2>&1 >/dev/null)
 expect "bad variant: exit status" 2 $?
 case $said in *'no variant "bogus"'*) ;; *) fail "bad variant: $said" ;; esac
+said=$(run_mpi 1 "$bench" dsm 2>&1 >/dev/null)
+expect "one rank, dsm: exit status" 2 $?
 said=$(run_mpi 1 "$bench" p2p 2>&1 >/dev/null)
 expect "one rank: exit status" 2 $?
 case $said in *"two ranks"*) ;; *) fail "one rank: $said" ;; esac
@@ -95,6 +102,30 @@ has service.cpu computing
 has service.request free
 has service.request full
 has service.idle waiting
+
+job 2 "$bench" dsm --quick --json --reps 2 --sizes 256K
+check_json dsm
+for variant in waiting computing; do
+    has dsm.read_miss $variant
+    has dsm.write_miss $variant
+done
+has dsm.upgrade waiting
+has dsm.ping_pong turns
+has dsm.false_sharing halves
+for variant in first later sum; do has dsm.seq_read $variant; done
+for variant in first later fill; do has dsm.seq_write $variant; done
+has dsm.random read
+for kind in default central tree tournament dissemination; do has dsm.barrier $kind; done
+for variant in free computing contended; do has dsm.lock $variant; done
+# A read miss whose home is the owner: request, data, confirmation; no page more than it asked for.
+expect "messages a read miss takes" 3 "$(value dsm.messages read_miss.waiting)"
+expect "bytes a read miss takes" 4096 "$(value dsm.bytes read_miss.waiting)"
+
+# With a rank that is a third party, and gets copies.
+job 3 "$bench" dsm --quick --json --reps 1 --variants forwarded,upgrade
+check_json "dsm, three ranks"
+expect "messages a forwarded read miss takes" 4 "$(value dsm.messages read_miss.forwarded)"
+expect "upgrades: rows" 2 "$(grep -c '"bench":"dsm.upgrade"' "$WORK/out")"
 
 job 3 "$bench" ring --quick --json --reps 2
 check_json ring
