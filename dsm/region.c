@@ -22,6 +22,7 @@ dsm_region_t byre__dsm_regions[DSM_REGIONS];
 dsm_world_t byre__dsm;
 
 static dsm_region_t *heap_region;
+static uint32_t generation = 1; /* counts the calls that make regions, which all ranks make alike */
 
 void byre__dsm_lock(dsm_region_t *region)
 {
@@ -119,7 +120,6 @@ static void fill(dsm_region_t *region, size_t bytes, const byre_dsm_attr_t *attr
 /* On this rank only. Slots are used again under new numbers, so that a late message finds nobody. */
 static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region_out)
 {
-    static uint32_t generation;
     dsm_region_t *region = free_slot();
     if (region == NULL) return BYRE_ENOMEM;
     fill(region, bytes, attr);
@@ -130,7 +130,6 @@ static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region
     error = map_tables(region);
     if (error != BYRE_OK) goto undo_frames;
     uint32_t slot = (uint32_t)(region - byre__dsm_regions);
-    generation++;
     atomic_store(&region->id, generation * DSM_REGIONS + slot);
     error = byre__fault_register(region->app, bytes, byre__dsm_fault_resolve, region);
     if (error != BYRE_OK) goto undo_id;
@@ -206,6 +205,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
 {
     int error;
     if (!may_call(&error)) return error;
+    generation++;
     dsm_agree_t say;
     memset(&say, 0, sizeof say);
     say.call = DSM_AGREE_ALLOC;
