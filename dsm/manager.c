@@ -2,9 +2,9 @@
 /*
  * The manager of a unit puts requests for it in order: invariant 3 (docs/dsm.md). Its state:
  *
- *   idle      inflight empty                    serve -> reading, writing
- *   reading   inflight: those who have not confirmed their reads; more reads may be served
- *   writing   UNIT_WRITING, inflight: the writer; everything else waits in the queue
+ *   idle      in_flight empty                    serve -> reading, writing
+ *   reading   in_flight: those who have not confirmed their reads; more reads may be served
+ *   writing   UNIT_WRITING, in_flight: the writer; everything else waits in the queue
  *
  * `owner` and `copyset` are as they will be when what is in flight is through. No request passes one that
  * waits. With the dynamic manager (Li and Hudak 1989) the owner is the manager, and a rank that is not
@@ -84,8 +84,8 @@ static struct decision decide(const dsm_region_t *region, size_t unit,
     const uint64_t *copyset = copyset_of(region, unit);
     bool write = request->kind == DSM_WRITE;
     if (u->gone != 0) return (struct decision){ .plan = PLAN_LOST, .source = u->gone - 1 };
-    if ((u->flags & UNIT_WRITING) || (write && !set_empty(inflight_of(region, unit))) ||
-        set_has(inflight_of(region, unit), request->requester))
+    if ((u->flags & UNIT_WRITING) || (write && !set_empty(in_flight_of(region, unit))) ||
+        set_has(in_flight_of(region, unit), request->requester))
         return (struct decision){ .plan = PLAN_WAIT };
     if (set_empty(copyset)) return (struct decision){ .plan = PLAN_ZERO };
     int owner = u->owner - 1;
@@ -135,7 +135,7 @@ static void find_readers(const dsm_region_t *region, size_t unit, int writer, in
 static void begin_read(dsm_region_t *region, size_t unit, const struct request *request)
 {
     set_add(copyset_of(region, unit), request->requester);
-    set_add(inflight_of(region, unit), request->requester);
+    set_add(in_flight_of(region, unit), request->requester);
 }
 
 static void begin_write(dsm_region_t *region, size_t unit, const struct request *request,
@@ -149,7 +149,7 @@ static void begin_write(dsm_region_t *region, size_t unit, const struct request 
         u->owner = 1 + request->requester;
     }
     u->flags |= UNIT_WRITING;
-    set_add(inflight_of(region, unit), request->requester);
+    set_add(in_flight_of(region, unit), request->requester);
 }
 
 static void serve_read(dsm_region_t *region, size_t first, size_t count,
@@ -201,7 +201,7 @@ static void serve_zero(dsm_region_t *region, size_t first, size_t count,
         region->unit[i].owner = 1 + request->requester;
         set_add(copyset_of(region, i), request->requester);
         if (away) continue;
-        set_add(inflight_of(region, i), request->requester);
+        set_add(in_flight_of(region, i), request->requester);
         if (write) region->unit[i].flags |= UNIT_WRITING;
     }
     if (dynamic) msg.flags |= DSM_OWN;
@@ -316,7 +316,7 @@ void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
     u->owner = 1 + owner;
     u->flags &= (uint8_t)~UNIT_WRITING;
     set_clear(copyset_of(region, unit));
-    set_clear(inflight_of(region, unit));
+    set_clear(in_flight_of(region, unit));
     pass_on(region, unit);
 }
 
@@ -332,7 +332,7 @@ void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
 void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
 {
     region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
-    set_clear(inflight_of(region, unit));
+    set_clear(in_flight_of(region, unit));
     serve_queue(region, unit);
 }
 
@@ -418,8 +418,8 @@ void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int s
 {
     for (size_t i = msg->first; i < msg->first + msg->count; i++) {
         dsm_unit_t *u = &region->unit[i];
-        if (!set_has(inflight_of(region, i), source)) continue; /* it was given up: gone.c */
-        set_remove(inflight_of(region, i), source);
+        if (!set_has(in_flight_of(region, i), source)) continue; /* it was given up: gone.c */
+        set_remove(in_flight_of(region, i), source);
         if (msg->kind == DSM_WRITE) {
             u->flags &= (uint8_t)~UNIT_WRITING;
             if (msg->flags & DSM_FAILED) u->gone = 1 + msg->peer;
@@ -448,9 +448,9 @@ static void forget_queued(dsm_unit_t *u, int dead)
 static void find_new_owner(dsm_region_t *region, size_t unit, int dead)
 {
     dsm_unit_t *u = &region->unit[unit];
-    const uint64_t *copyset = copyset_of(region, unit), *inflight = inflight_of(region, unit);
+    const uint64_t *copyset = copyset_of(region, unit), *in_flight = in_flight_of(region, unit);
     for (int r = 0; (r = byre__dsm_set_next(copyset, r)) >= 0; r++) {
-        if (set_has(inflight, r) || byre__peer_absent(r)) continue;
+        if (set_has(in_flight, r) || byre__peer_absent(r)) continue;
         u->owner = 1 + r;
         return;
     }
@@ -461,10 +461,10 @@ static void find_new_owner(dsm_region_t *region, size_t unit, int dead)
  * ask again. */
 static void refuse_readers(dsm_region_t *region, size_t unit)
 {
-    uint64_t *inflight = inflight_of(region, unit);
-    for (int r = 0; (r = byre__dsm_set_next(inflight, r)) >= 0; r++) {
+    uint64_t *in_flight = in_flight_of(region, unit);
+    for (int r = 0; (r = byre__dsm_set_next(in_flight, r)) >= 0; r++) {
         struct request request = { .requester = r, .kind = DSM_READ };
-        set_remove(inflight, r);
+        set_remove(in_flight, r);
         refuse(region, unit, 1, &request);
     }
 }
@@ -472,9 +472,9 @@ static void refuse_readers(dsm_region_t *region, size_t unit)
 void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead)
 {
     dsm_unit_t *u = &region->unit[unit];
-    bool writing = u->flags & UNIT_WRITING, writer = set_has(inflight_of(region, unit), dead);
+    bool writing = u->flags & UNIT_WRITING, writer = set_has(in_flight_of(region, unit), dead);
     set_remove(copyset_of(region, unit), dead);
-    set_remove(inflight_of(region, unit), dead);
+    set_remove(in_flight_of(region, unit), dead);
     forget_queued(u, dead);
     if (is_dynamic(region)) {
         if (writing && writer) u->flags &= (uint8_t)~UNIT_WRITING;

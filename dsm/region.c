@@ -71,10 +71,10 @@ static void unmap_tables(dsm_region_t *region)
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     if (region->unit != NULL) munmap(region->unit, region->units * sizeof *region->unit);
     if (region->copyset != NULL) munmap(region->copyset, set);
-    if (region->inflight != NULL) munmap(region->inflight, set);
+    if (region->in_flight != NULL) munmap(region->in_flight, set);
     if (region->missing != NULL) munmap(region->missing, set);
     region->unit = NULL;
-    region->copyset = region->inflight = region->missing = NULL;
+    region->copyset = region->in_flight = region->missing = NULL;
 }
 
 static int map_tables(dsm_region_t *region)
@@ -82,9 +82,9 @@ static int map_tables(dsm_region_t *region)
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     region->unit = map_zeros(region->units * sizeof *region->unit);
     region->copyset = map_zeros(set);
-    region->inflight = map_zeros(set);
+    region->in_flight = map_zeros(set);
     region->missing = map_zeros(set);
-    if (region->unit != NULL && region->copyset != NULL && region->inflight != NULL &&
+    if (region->unit != NULL && region->copyset != NULL && region->in_flight != NULL &&
         region->missing != NULL)
         return BYRE_OK;
     unmap_tables(region);

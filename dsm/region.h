@@ -93,10 +93,10 @@ typedef struct dsm_region {
     size_t bytes, unit_bytes, units;
     size_t block_units; /* home placement BLOCK: units a rank */
     bool published;
-    dsm_unit_t *unit;   /* [units] */
-    uint64_t *copyset;  /* [units][words] manager: who may have a copy */
-    uint64_t *inflight; /* [units][words] manager: requesters that have not confirmed */
-    uint64_t *missing;  /* [units][words] requester of a write: acknowledgements that are due */
+    dsm_unit_t *unit;    /* [units] */
+    uint64_t *copyset;   /* [units][words] manager: who may have a copy */
+    uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
+    uint64_t *missing;   /* [units][words] requester of a write: acknowledgements that are due */
     _Atomic size_t under_way; /* units with `wanted` */
     _Atomic int deaths;       /* dynamic: requests under way are given up when it changes */
     int latest_death;         /* the rank */
@@ -152,9 +152,9 @@ static inline uint64_t *copyset_of(const dsm_region_t *region, size_t unit)
 {
     return region->copyset + unit * byre__dsm.words;
 }
-static inline uint64_t *inflight_of(const dsm_region_t *region, size_t unit)
+static inline uint64_t *in_flight_of(const dsm_region_t *region, size_t unit)
 {
-    return region->inflight + unit * byre__dsm.words;
+    return region->in_flight + unit * byre__dsm.words;
 }
 static inline uint64_t *missing_of(const dsm_region_t *region, size_t unit)
 {
