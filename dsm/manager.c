@@ -6,6 +6,9 @@
  *   reading   in_flight: those who have not confirmed their reads; more reads may be served
  *   writing   UNIT_WRITING, in_flight: the writer; everything else waits in the queue
  *
+ * What this rank serves from its own copy, or grants without bytes, and nobody need acknowledge, is closed at
+ * once (DSM_CLOSED): whatever it sends to the requester later comes later, so no CONFIRM is needed.
+ *
  * `owner` and `copyset` are as they will be when what is in flight is through. No request passes one that
  * waits. With the dynamic manager (Li and Hudak 1989) the owner is the manager, and a rank that is not
  * passes requests on to the probable owner: dynamic_forward.
@@ -132,14 +135,21 @@ static void find_readers(const dsm_region_t *region, size_t unit, int writer, in
     if (source >= 0) set_remove(readers_out, source);
 }
 
-static void begin_read(dsm_region_t *region, size_t unit, const struct request *request)
+/* Is it through as soon as it is sent? */
+static bool is_closed(const struct decision *decision)
 {
-    set_add(copyset_of(region, unit), request->requester);
-    set_add(in_flight_of(region, unit), request->requester);
+    bool own = decision->plan != PLAN_FORWARD || decision->source == byre__dsm.rank;
+    return own && !decision->acks;
+}
+
+void byre__dsm_manager_open(dsm_region_t *region, size_t unit, int requester, bool write)
+{
+    set_add(in_flight_of(region, unit), requester);
+    if (write) region->unit[unit].flags |= UNIT_WRITING;
 }
 
 static void begin_write(dsm_region_t *region, size_t unit, const struct request *request,
-                        int source)
+                        int source, bool closed)
 {
     dsm_unit_t *u = &region->unit[unit];
     if (!is_dynamic(region)) {
@@ -148,15 +158,19 @@ static void begin_write(dsm_region_t *region, size_t unit, const struct request 
         u->source = source >= 0 ? u->owner : 0;
         u->owner = 1 + request->requester;
     }
-    u->flags |= UNIT_WRITING;
-    set_add(in_flight_of(region, unit), request->requester);
+    if (!closed) byre__dsm_manager_open(region, unit, request->requester, true);
 }
 
 static void serve_read(dsm_region_t *region, size_t first, size_t count,
                        const struct request *request, const struct decision *decision)
 {
     dsm_msg_t msg = make(region, first, count, request);
-    for (size_t i = first; i < first + count; i++) begin_read(region, i, request);
+    bool closed = is_closed(decision);
+    if (closed) msg.flags |= DSM_CLOSED;
+    for (size_t i = first; i < first + count; i++) {
+        set_add(copyset_of(region, i), request->requester);
+        if (!closed) byre__dsm_manager_open(region, i, request->requester, false);
+    }
     if (decision->plan == PLAN_FORWARD)
         (void)byre__dsm_emit(region, decision->source, DSM_FORWARD, &msg, NULL);
     else
@@ -171,7 +185,9 @@ static void serve_write(dsm_region_t *region, size_t first, size_t count,
     int source = forward ? decision->source : -1;
     dsm_msg_t msg = make(region, first, count, request);
     find_readers(region, first, request->requester, source, readers);
-    for (size_t i = first; i < first + count; i++) begin_write(region, i, request, source);
+    bool closed = is_closed(decision) && !is_dynamic(region);
+    if (closed) msg.flags |= DSM_CLOSED;
+    for (size_t i = first; i < first + count; i++) begin_write(region, i, request, source, closed);
     if (decision->acks)
         for (int r = 0; (r = byre__dsm_set_next(readers, r)) >= 0; r++)
             (void)byre__dsm_emit(region, r, DSM_INVALIDATE, &msg, NULL);
@@ -195,16 +211,12 @@ static void serve_zero(dsm_region_t *region, size_t first, size_t count,
                        const struct request *request)
 {
     dsm_msg_t msg = make(region, first, count, request);
-    bool dynamic = is_dynamic(region), write = request->kind == DSM_WRITE;
-    bool away = dynamic && request->requester != byre__dsm.rank;
+    bool dynamic = is_dynamic(region), away = dynamic && request->requester != byre__dsm.rank;
     for (size_t i = first; i < first + count; i++) {
         region->unit[i].owner = 1 + request->requester;
         set_add(copyset_of(region, i), request->requester);
-        if (away) continue;
-        set_add(in_flight_of(region, i), request->requester);
-        if (write) region->unit[i].flags |= UNIT_WRITING;
     }
-    if (dynamic) msg.flags |= DSM_OWN;
+    msg.flags |= dynamic ? DSM_OWN : DSM_CLOSED;
     (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, NULL);
     for (size_t i = first; away && i < first + count; i++)
         byre__dsm_manager_hand_over(region, i, request->requester);

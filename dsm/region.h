@@ -197,6 +197,8 @@ void byre__dsm_ack_from_dead(dsm_region_t *region, size_t unit, int dead);
 /* manager.c */
 void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg);
 void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int source);
+/* A transaction is in flight, and its CONFIRM awaited. */
+void byre__dsm_manager_open(dsm_region_t *region, size_t unit, int requester, bool write);
 /* Dynamic: this rank becomes the owner, and then may do what it wanted; another one becomes it; this one
  * does not, as those believed who queued here. */
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit);
