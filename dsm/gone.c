@@ -31,7 +31,7 @@ void byre__dsm_peer_gone(int rank)
         byre__dsm_lock(region);
         if (region->id != 0) {
             region->latest_death = rank;
-            for (size_t unit = 0; unit < region->units; unit++) unit_gone(region, unit, rank);
+            for (size_t unit = 0; unit < region->used; unit++) unit_gone(region, unit, rank);
             if (region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC) region->deaths++;
         }
         byre__dsm_unlock(region);

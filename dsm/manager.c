@@ -251,7 +251,7 @@ static void serve(dsm_region_t *region, size_t first, size_t count, const struct
 
 /* ---- the queue ---------------------------------------------------------------------------- */
 
-static void enqueue(dsm_unit_t *u, const struct request *request)
+static void enqueue(dsm_region_t *region, dsm_unit_t *u, const struct request *request)
 {
     dsm_queued_t *entry = malloc(sizeof *entry);
     BYRE__ASSERT(entry != NULL); /* a lost request would hang its thread */
@@ -262,14 +262,16 @@ static void enqueue(dsm_unit_t *u, const struct request *request)
     dsm_queued_t **end = &u->queue;
     while (*end != NULL) end = &(*end)->next;
     *end = entry;
+    region->queued++;
 }
 
-static struct request dequeue(dsm_unit_t *u)
+static struct request dequeue(dsm_region_t *region, dsm_unit_t *u)
 {
     dsm_queued_t *entry = u->queue;
     struct request request = { entry->requester, (enum dsm_access)entry->kind, entry->hops,
                                entry->have };
     u->queue = entry->next;
+    region->queued--;
     free(entry);
     return request;
 }
@@ -283,14 +285,14 @@ static void serve_queue(dsm_region_t *region, size_t unit)
                                    head->have };
         struct decision decision = decide(region, unit, &request);
         if (decision.plan == PLAN_WAIT) return;
-        (void)dequeue(u);
+        (void)dequeue(region, u);
         serve(region, unit, 1, &request, &decision);
     }
 }
 
 void byre__dsm_manager_drop(dsm_region_t *region, size_t unit)
 {
-    while (region->unit[unit].queue != NULL) (void)dequeue(&region->unit[unit]);
+    while (region->unit[unit].queue != NULL) (void)dequeue(region, &region->unit[unit]);
 }
 
 /* ---- the dynamic manager -------------------------------------------------------------------- */
@@ -317,7 +319,7 @@ static void pass_on(dsm_region_t *region, size_t unit)
 {
     dsm_unit_t *u = &region->unit[unit];
     while (u->queue != NULL) {
-        struct request request = dequeue(u);
+        struct request request = dequeue(region, u);
         dynamic_forward(region, unit, &request);
     }
 }
@@ -358,7 +360,7 @@ static void not_the_owner(dsm_region_t *region, size_t unit, const struct reques
 {
     dsm_unit_t *u = &region->unit[unit];
     if (u->wanted == DSM_WRITE)
-        enqueue(u, request);
+        enqueue(region, u, request);
     else
         dynamic_forward(region, unit, request);
 }
@@ -387,7 +389,7 @@ static void request_needed(dsm_region_t *region, size_t unit, const struct reque
     if (is_dynamic(region) && !is_owner(region, unit))
         not_the_owner(region, unit, request);
     else
-        enqueue(&region->unit[unit], request);
+        enqueue(region, &region->unit[unit], request);
 }
 
 /* A run that can be served together. Returns its length, 0 if the first cannot be served. */
@@ -443,7 +445,7 @@ void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int s
 
 /* ---- the dead ----------------------------------------------------------------------------- */
 
-static void forget_queued(dsm_unit_t *u, int dead)
+static void forget_queued(dsm_region_t *region, dsm_unit_t *u, int dead)
 {
     for (dsm_queued_t **at = &u->queue; *at != NULL;) {
         dsm_queued_t *entry = *at;
@@ -452,6 +454,7 @@ static void forget_queued(dsm_unit_t *u, int dead)
             continue;
         }
         *at = entry->next;
+        region->queued--;
         free(entry);
     }
 }
@@ -487,7 +490,7 @@ void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead)
     bool writing = u->flags & UNIT_WRITING, writer = set_has(in_flight_of(region, unit), dead);
     set_remove(copyset_of(region, unit), dead);
     set_remove(in_flight_of(region, unit), dead);
-    forget_queued(u, dead);
+    forget_queued(region, u, dead);
     if (is_dynamic(region)) {
         if (writing && writer) u->flags &= (uint8_t)~UNIT_WRITING;
     } else if (writing && writer) {

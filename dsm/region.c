@@ -112,7 +112,7 @@ static void fill(dsm_region_t *region, size_t bytes, const byre_dsm_attr_t *attr
     region->under_way = 0;
     region->deaths = 0;
     region->splits = 0;
-    region->pinned = 0;
+    region->pinned = region->queued = region->used = 0;
     memset(&region->stats, 0, sizeof region->stats);
     byre__dsm_holder_start(region);
 }
@@ -152,7 +152,7 @@ static void unmake(dsm_region_t *region)
     byre__dsm_lock(region); /* messages that come now find nobody */
     atomic_store(&region->id, 0);
     byre__dsm_deferred_drop(region);
-    for (size_t i = 0; byre__dsm.size > 1 && i < region->units; i++)
+    for (size_t i = 0; region->queued > 0 && i < region->used; i++)
         byre__dsm_manager_drop(region, i);
     byre__dsm_unlock(region);
     byre__timer_unset(&region->timer);

@@ -102,6 +102,8 @@ typedef struct dsm_region {
     int latest_death;         /* the rank */
     dsm_deferred_t *deferred, **deferred_end;
     byre__timer_t timer; /* to look at `deferred` */
+    size_t queued;       /* requests that wait, of all units */
+    size_t used;         /* units behind the last that a message named */
     size_t pinned;       /* units with pins */
     size_t splits;       /* neighbours with different protection */
     byre_dsm_stats_t stats;

@@ -75,6 +75,7 @@ size_t byre__dsm_request(dsm_region_t *region, size_t first, size_t count, enum 
         u->wanted = (uint8_t)kind;
     }
     atomic_fetch_add_explicit(&region->under_way, n, memory_order_relaxed);
+    if (first + n > region->used) region->used = first + n;
     if (byre__dsm_emit(region, manager, DSM_REQUEST, &msg, NULL) != BYRE_OK)
         lose(region, first, n, manager);
     return n;
