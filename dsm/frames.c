@@ -186,6 +186,7 @@ void byre__dsm_frames_release(uintptr_t at, size_t bytes)
 
 static void close_view(void *at, size_t bytes)
 {
+    /* cppcheck-suppress leakReturnValNotUsed ; it replaces what is there */
     (void)mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
                0);
 }

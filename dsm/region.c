@@ -63,7 +63,8 @@ static void *map_zeros(size_t bytes)
 {
     void *got = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return got == MAP_FAILED ? NULL : got;
+    if (got == MAP_FAILED) return NULL;
+    return got;
 }
 
 static void unmap_tables(dsm_region_t *region)
@@ -224,7 +225,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
     say.error = error;
     if (region != NULL) say.at = (uintptr_t)region->app;
     error = byre__dsm_agree(&say);
-    if (error != BYRE_OK) {
+    if (error != BYRE_OK || region == NULL) {
         if (region != NULL) unmake(region);
         return error;
     }

@@ -87,12 +87,12 @@ typedef struct dsm_deferred {
 typedef struct dsm_region {
     pthread_mutex_t lock;
     _Atomic uint32_t id; /* 0: not in use; a slot's number and how often it was used */
+    bool published;
     char name[64];
     byre_dsm_attr_t attr;
     char *app, *service; /* the two views */
     size_t bytes, unit_bytes, units;
-    size_t block_units; /* home placement BLOCK: units a rank */
-    bool published;
+    size_t block_units;  /* home placement BLOCK: units a rank */
     dsm_unit_t *unit;    /* [units] */
     uint64_t *copyset;   /* [units][words] manager: who may have a copy */
     uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
