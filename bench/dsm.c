@@ -91,8 +91,9 @@ static const char *short_name(const struct dsm_figure *figure)
 static double per_iteration(const struct dsm *dsm)
 {
     const struct dsm_figure *figure = dsm->figure;
+    size_t pages = dsm->bytes / dsm->page;
     if (figure->rate) return (double)dsm->bytes / 1e6;
-    return figure->over == OVER_BYTES ? 1e6 / (double)(dsm->bytes / dsm->page) : 1e6;
+    return figure->over == OVER_BYTES ? 1e6 / (double)pages : 1e6;
 }
 
 static bool counts_ranks(const struct dsm_figure *figure)

@@ -24,6 +24,13 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+/* ThreadSanitizer ends the program when it asks for addresses that it does not know. */
+#if defined(__SANITIZE_THREAD__)
+#define BYRE__TSAN 1
+#else
+#define BYRE__TSAN 0
+#endif
+
 #define TIB ((size_t)1 << 40)
 #define GIB ((size_t)1 << 30)
 #define GAP ((size_t)1 << 20)
@@ -98,7 +105,7 @@ static int find_window(void)
     static const uintptr_t usual[] = { 0x200000000000, 0x300000000000, 0x100000000000 };
     static const size_t sizes[] = { TIB, 256 * GIB, 64 * GIB };
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        for (size_t i = 0; !BYRE__TSAN && i < sizeof usual / sizeof usual[0]; i++) {
             int have = try_window(usual[i], sizes[s]);
             if (have != 0) return have;
         }
@@ -106,7 +113,7 @@ static int find_window(void)
         uintptr_t at = 0;
         if (probe != NULL) {
             munmap(probe, sizes[s]);
-            at = ((uintptr_t)probe - sizes[s] / 2) & ~(uintptr_t)(GIB - 1);
+            at = ((uintptr_t)probe - (BYRE__TSAN ? 0 : sizes[s] / 2)) & ~(uintptr_t)(GIB - 1);
         }
         int error = ask_first(&at);
         if (error != BYRE_OK) return error;
@@ -179,6 +186,7 @@ void byre__dsm_frames_release(uintptr_t at, size_t bytes)
 
 static void close_view(void *at, size_t bytes)
 {
+    /* cppcheck-suppress leakReturnValNotUsed ; it replaces what is there */
     (void)mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
                0);
 }

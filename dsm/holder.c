@@ -88,8 +88,12 @@ static void defer(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *m
     if (acks != NULL) memcpy(entry->acks, acks, words * sizeof *acks);
     *region->deferred_end = entry;
     region->deferred_end = &entry->next;
-    for (size_t i = msg->first; i < msg->first + msg->count; i++)
+    for (size_t i = msg->first; i < msg->first + msg->count; i++) {
         region->unit[i].flags |= UNIT_DEFERRED;
+        if (msg->flags & DSM_CLOSED) /* this rank is the manager, and did not expect that */
+            byre__dsm_manager_open(region, i, msg->requester, msg->kind == DSM_WRITE);
+    }
+    entry->msg.flags &= (uint16_t)~DSM_CLOSED;
     region->stats.held++;
     if (ticks != UINT32_MAX) look_again(region, (uint64_t)ticks * TICK_NS);
 }

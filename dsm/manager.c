@@ -2,9 +2,12 @@
 /*
  * The manager of a unit puts requests for it in order: invariant 3 (docs/dsm.md). Its state:
  *
- *   idle      inflight empty                    serve -> reading, writing
- *   reading   inflight: those who have not confirmed their reads; more reads may be served
- *   writing   UNIT_WRITING, inflight: the writer; everything else waits in the queue
+ *   idle      in_flight empty                    serve -> reading, writing
+ *   reading   in_flight: those who have not confirmed their reads; more reads may be served
+ *   writing   UNIT_WRITING, in_flight: the writer; everything else waits in the queue
+ *
+ * What this rank serves from its own copy, or grants without bytes, and nobody need acknowledge, is closed at
+ * once (DSM_CLOSED): whatever it sends to the requester later comes later, so no CONFIRM is needed.
  *
  * `owner` and `copyset` are as they will be when what is in flight is through. No request passes one that
  * waits. With the dynamic manager (Li and Hudak 1989) the owner is the manager, and a rank that is not
@@ -86,8 +89,8 @@ static struct decision decide(const dsm_region_t *region, size_t unit,
     const uint64_t *copyset = copyset_of(region, unit);
     bool write = request->kind == DSM_WRITE;
     if (u->gone != 0) return (struct decision){ .plan = PLAN_LOST, .source = u->gone - 1 };
-    if ((u->flags & UNIT_WRITING) || (write && !set_empty(inflight_of(region, unit))) ||
-        set_has(inflight_of(region, unit), request->requester))
+    if ((u->flags & UNIT_WRITING) || (write && !set_empty(in_flight_of(region, unit))) ||
+        set_has(in_flight_of(region, unit), request->requester))
         return (struct decision){ .plan = PLAN_WAIT };
     if (set_empty(copyset)) return (struct decision){ .plan = PLAN_ZERO };
     int owner = u->owner - 1;
@@ -134,14 +137,21 @@ static void find_readers(const dsm_region_t *region, size_t unit, int writer, in
     if (source >= 0) set_remove(readers_out, source);
 }
 
-static void begin_read(dsm_region_t *region, size_t unit, const struct request *request)
+/* Is it through as soon as it is sent? */
+static bool is_closed(const struct decision *decision)
 {
-    set_add(copyset_of(region, unit), request->requester);
-    set_add(inflight_of(region, unit), request->requester);
+    bool own = decision->plan != PLAN_FORWARD || decision->source == byre__dsm.rank;
+    return own && !decision->acks;
+}
+
+void byre__dsm_manager_open(dsm_region_t *region, size_t unit, int requester, bool write)
+{
+    set_add(in_flight_of(region, unit), requester);
+    if (write) region->unit[unit].flags |= UNIT_WRITING;
 }
 
 static void begin_write(dsm_region_t *region, size_t unit, const struct request *request,
-                        int source)
+                        int source, bool closed)
 {
     dsm_unit_t *u = &region->unit[unit];
     if (!is_dynamic(region)) {
@@ -150,15 +160,19 @@ static void begin_write(dsm_region_t *region, size_t unit, const struct request 
         u->source = source >= 0 ? u->owner : 0;
         u->owner = 1 + request->requester;
     }
-    u->flags |= UNIT_WRITING;
-    set_add(inflight_of(region, unit), request->requester);
+    if (!closed) byre__dsm_manager_open(region, unit, request->requester, true);
 }
 
 static void serve_read(dsm_region_t *region, size_t first, size_t count,
                        const struct request *request, const struct decision *decision)
 {
     dsm_msg_t msg = make(region, first, count, request);
-    for (size_t i = first; i < first + count; i++) begin_read(region, i, request);
+    bool closed = is_closed(decision);
+    if (closed) msg.flags |= DSM_CLOSED;
+    for (size_t i = first; i < first + count; i++) {
+        set_add(copyset_of(region, i), request->requester);
+        if (!closed) byre__dsm_manager_open(region, i, request->requester, false);
+    }
     if (decision->plan == PLAN_FORWARD)
         (void)byre__dsm_emit(region, decision->source, DSM_FORWARD, &msg, NULL);
     else
@@ -173,7 +187,9 @@ static void serve_write(dsm_region_t *region, size_t first, size_t count,
     int source = forward ? decision->source : -1;
     dsm_msg_t msg = make(region, first, count, request);
     find_readers(region, first, request->requester, source, readers);
-    for (size_t i = first; i < first + count; i++) begin_write(region, i, request, source);
+    bool closed = is_closed(decision) && !is_dynamic(region);
+    if (closed) msg.flags |= DSM_CLOSED;
+    for (size_t i = first; i < first + count; i++) begin_write(region, i, request, source, closed);
     if (decision->acks)
         for (int r = 0; (r = byre__dsm_set_next(readers, r)) >= 0; r++)
             (void)byre__dsm_emit(region, r, DSM_INVALIDATE, &msg, NULL);
@@ -197,16 +213,12 @@ static void serve_zero(dsm_region_t *region, size_t first, size_t count,
                        const struct request *request)
 {
     dsm_msg_t msg = make(region, first, count, request);
-    bool dynamic = is_dynamic(region), write = request->kind == DSM_WRITE;
-    bool away = dynamic && request->requester != byre__dsm.rank;
+    bool dynamic = is_dynamic(region), away = dynamic && request->requester != byre__dsm.rank;
     for (size_t i = first; i < first + count; i++) {
         region->unit[i].owner = 1 + request->requester;
         set_add(copyset_of(region, i), request->requester);
-        if (away) continue;
-        set_add(inflight_of(region, i), request->requester);
-        if (write) region->unit[i].flags |= UNIT_WRITING;
     }
-    if (dynamic) msg.flags |= DSM_OWN;
+    msg.flags |= dynamic ? DSM_OWN : DSM_CLOSED;
     (void)byre__dsm_emit(region, request->requester, DSM_GRANT, &msg, NULL);
     for (size_t i = first; away && i < first + count; i++)
         byre__dsm_manager_hand_over(region, i, request->requester);
@@ -241,7 +253,7 @@ static void serve(dsm_region_t *region, size_t first, size_t count, const struct
 
 /* ---- the queue ---------------------------------------------------------------------------- */
 
-static void enqueue(dsm_unit_t *u, const struct request *request)
+static void enqueue(dsm_region_t *region, dsm_unit_t *u, const struct request *request)
 {
     dsm_queued_t *entry = malloc(sizeof *entry);
     BYRE__ASSERT(entry != NULL); /* a lost request would hang its thread */
@@ -252,14 +264,16 @@ static void enqueue(dsm_unit_t *u, const struct request *request)
     dsm_queued_t **end = &u->queue;
     while (*end != NULL) end = &(*end)->next;
     *end = entry;
+    region->queued++;
 }
 
-static struct request dequeue(dsm_unit_t *u)
+static struct request dequeue(dsm_region_t *region, dsm_unit_t *u)
 {
     dsm_queued_t *entry = u->queue;
     struct request request = { entry->requester, (enum dsm_access)entry->kind, entry->hops,
                                entry->have };
     u->queue = entry->next;
+    region->queued--;
     free(entry);
     return request;
 }
@@ -273,14 +287,14 @@ static void serve_queue(dsm_region_t *region, size_t unit)
                                    head->have };
         struct decision decision = decide(region, unit, &request);
         if (decision.plan == PLAN_WAIT) return;
-        (void)dequeue(u);
+        (void)dequeue(region, u);
         serve(region, unit, 1, &request, &decision);
     }
 }
 
 void byre__dsm_manager_drop(dsm_region_t *region, size_t unit)
 {
-    while (region->unit[unit].queue != NULL) (void)dequeue(&region->unit[unit]);
+    while (region->unit[unit].queue != NULL) (void)dequeue(region, &region->unit[unit]);
 }
 
 /* ---- the dynamic manager -------------------------------------------------------------------- */
@@ -313,7 +327,7 @@ static void pass_on(dsm_region_t *region, size_t unit)
 {
     dsm_unit_t *u = &region->unit[unit];
     while (u->queue != NULL) {
-        struct request request = dequeue(u);
+        struct request request = dequeue(region, u);
         dynamic_forward(region, unit, &request);
     }
 }
@@ -324,7 +338,7 @@ void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
     u->owner = 1 + owner;
     u->flags &= (uint8_t)~UNIT_WRITING;
     set_clear(copyset_of(region, unit));
-    set_clear(inflight_of(region, unit));
+    set_clear(in_flight_of(region, unit));
     pass_on(region, unit);
 }
 
@@ -340,7 +354,7 @@ void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
 void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
 {
     region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
-    set_clear(inflight_of(region, unit));
+    set_clear(in_flight_of(region, unit));
     serve_queue(region, unit);
 }
 
@@ -361,7 +375,7 @@ static void not_the_owner(dsm_region_t *region, size_t unit, const struct reques
 {
     dsm_unit_t *u = &region->unit[unit];
     if (u->wanted == DSM_WRITE && u->lost == 0)
-        enqueue(u, request);
+        enqueue(region, u, request);
     else
         dynamic_forward(region, unit, request);
 }
@@ -390,7 +404,7 @@ static void request_needed(dsm_region_t *region, size_t unit, const struct reque
     if (is_dynamic(region) && !is_owner(region, unit))
         not_the_owner(region, unit, request);
     else
-        enqueue(&region->unit[unit], request);
+        enqueue(region, &region->unit[unit], request);
 }
 
 /* A run that can be served together. Returns its length, 0 if the first cannot be served. */
@@ -414,7 +428,6 @@ void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg)
     size_t at = msg->first, end = msg->first + msg->count;
     struct decision decision;
     bool needed = !(msg->flags & DSM_WISH);
-    mark_touched(region, msg->first, msg->count);
     if (needed && find_run(region, at, 1, &request, &decision) == 0)
         request_needed(region, at++, &request);
     while (at < end) {
@@ -434,8 +447,8 @@ void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int s
 {
     for (size_t i = msg->first; i < msg->first + msg->count; i++) {
         dsm_unit_t *u = &region->unit[i];
-        if (!set_has(inflight_of(region, i), source)) continue; /* it was given up: gone.c */
-        set_remove(inflight_of(region, i), source);
+        if (!set_has(in_flight_of(region, i), source)) continue; /* it was given up: gone.c */
+        set_remove(in_flight_of(region, i), source);
         if (msg->kind == DSM_WRITE) {
             u->flags &= (uint8_t)~UNIT_WRITING;
             if (msg->flags & DSM_FAILED) u->gone = 1 + msg->peer;
@@ -447,7 +460,7 @@ void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int s
 
 /* ---- the dead ----------------------------------------------------------------------------- */
 
-static void forget_queued(dsm_unit_t *u, int dead)
+static void forget_queued(dsm_region_t *region, dsm_unit_t *u, int dead)
 {
     for (dsm_queued_t **at = &u->queue; *at != NULL;) {
         dsm_queued_t *entry = *at;
@@ -456,6 +469,7 @@ static void forget_queued(dsm_unit_t *u, int dead)
             continue;
         }
         *at = entry->next;
+        region->queued--;
         free(entry);
     }
 }
@@ -464,9 +478,9 @@ static void forget_queued(dsm_unit_t *u, int dead)
 static void find_new_owner(dsm_region_t *region, size_t unit, int dead)
 {
     dsm_unit_t *u = &region->unit[unit];
-    const uint64_t *copyset = copyset_of(region, unit), *inflight = inflight_of(region, unit);
+    const uint64_t *copyset = copyset_of(region, unit), *in_flight = in_flight_of(region, unit);
     for (int r = 0; (r = byre__dsm_set_next(copyset, r)) >= 0; r++) {
-        if (set_has(inflight, r) || byre__peer_absent(r)) continue;
+        if (set_has(in_flight, r) || byre__peer_absent(r)) continue;
         u->owner = 1 + r;
         return;
     }
@@ -477,10 +491,10 @@ static void find_new_owner(dsm_region_t *region, size_t unit, int dead)
  * ask again. */
 static void refuse_readers(dsm_region_t *region, size_t unit)
 {
-    uint64_t *inflight = inflight_of(region, unit);
-    for (int r = 0; (r = byre__dsm_set_next(inflight, r)) >= 0; r++) {
+    uint64_t *in_flight = in_flight_of(region, unit);
+    for (int r = 0; (r = byre__dsm_set_next(in_flight, r)) >= 0; r++) {
         struct request request = { .requester = r, .kind = DSM_READ };
-        set_remove(inflight, r);
+        set_remove(in_flight, r);
         refuse(region, unit, 1, &request);
     }
 }
@@ -488,10 +502,10 @@ static void refuse_readers(dsm_region_t *region, size_t unit)
 void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead)
 {
     dsm_unit_t *u = &region->unit[unit];
-    bool writing = u->flags & UNIT_WRITING, writer = set_has(inflight_of(region, unit), dead);
+    bool writing = u->flags & UNIT_WRITING, writer = set_has(in_flight_of(region, unit), dead);
     set_remove(copyset_of(region, unit), dead);
-    set_remove(inflight_of(region, unit), dead);
-    forget_queued(u, dead);
+    set_remove(in_flight_of(region, unit), dead);
+    forget_queued(region, u, dead);
     if (is_dynamic(region)) {
         if (writing && writer) u->flags &= (uint8_t)~UNIT_WRITING;
     } else if (writing && writer) {

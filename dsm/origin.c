@@ -114,7 +114,9 @@ static uintptr_t stack_end(void)
     return end;
 }
 
-static bool looks_like_mpi(uintptr_t from, uintptr_t bytes)
+/* Reads whatever is on the stack: sanitizers would mind. */
+__attribute__((no_sanitize("address"), no_sanitize("thread"))) static bool
+looks_like_mpi(uintptr_t from, uintptr_t bytes)
 {
     uintptr_t end = stack_end();
     if (from > end || end - from > ((uintptr_t)1 << 32)) return false; /* a stack of its own */

@@ -22,6 +22,7 @@ dsm_region_t byre__dsm_regions[DSM_REGIONS];
 dsm_world_t byre__dsm;
 
 static dsm_region_t *heap_region;
+static uint32_t generation = 1; /* counts the calls that make regions, which all ranks make alike */
 
 void byre__dsm_lock(dsm_region_t *region)
 {
@@ -63,7 +64,8 @@ static void *map_zeros(size_t bytes)
 {
     void *got = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return got == MAP_FAILED ? NULL : got;
+    if (got == MAP_FAILED) return NULL;
+    return got;
 }
 
 static void unmap_tables(dsm_region_t *region)
@@ -72,11 +74,11 @@ static void unmap_tables(dsm_region_t *region)
     if (region->unit != NULL) munmap(region->unit, region->units * sizeof *region->unit);
     if (region->touched != NULL) munmap(region->touched, region->units / DSM_CHUNK + 1);
     if (region->copyset != NULL) munmap(region->copyset, set);
-    if (region->inflight != NULL) munmap(region->inflight, set);
+    if (region->in_flight != NULL) munmap(region->in_flight, set);
     if (region->missing != NULL) munmap(region->missing, set);
     region->unit = NULL;
     region->touched = NULL;
-    region->copyset = region->inflight = region->missing = NULL;
+    region->copyset = region->in_flight = region->missing = NULL;
 }
 
 static int map_tables(dsm_region_t *region)
@@ -85,10 +87,10 @@ static int map_tables(dsm_region_t *region)
     region->unit = map_zeros(region->units * sizeof *region->unit);
     region->touched = map_zeros(region->units / DSM_CHUNK + 1);
     region->copyset = map_zeros(set);
-    region->inflight = map_zeros(set);
+    region->in_flight = map_zeros(set);
     region->missing = map_zeros(set);
     if (region->unit != NULL && region->touched != NULL && region->copyset != NULL &&
-        region->inflight != NULL && region->missing != NULL)
+        region->in_flight != NULL && region->missing != NULL)
         return BYRE_OK;
     unmap_tables(region);
     return BYRE_ENOMEM;
@@ -124,7 +126,7 @@ static void fill(dsm_region_t *region, size_t bytes, const byre_dsm_attr_t *attr
     region->abandoned = false;
     region->latest_death = 0;
     region->splits = 0;
-    region->pinned = 0;
+    region->pinned = region->queued = 0;
     memset(&region->stats, 0, sizeof region->stats);
     byre__dsm_holder_start(region);
 }
@@ -132,7 +134,6 @@ static void fill(dsm_region_t *region, size_t bytes, const byre_dsm_attr_t *attr
 /* On this rank only. Slots are used again under new numbers, so that a late message finds nobody. */
 static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region_out)
 {
-    static uint32_t generation;
     dsm_region_t *region = free_slot();
     if (region == NULL) return BYRE_ENOMEM;
     fill(region, bytes, attr);
@@ -143,7 +144,6 @@ static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region
     error = map_tables(region);
     if (error != BYRE_OK) goto undo_frames;
     uint32_t slot = (uint32_t)(region - byre__dsm_regions);
-    generation++;
     atomic_store(&region->id, generation * DSM_REGIONS + slot);
     error = byre__fault_register(region->app, bytes, byre__dsm_fault_resolve, region);
     if (error != BYRE_OK) goto undo_id;
@@ -166,7 +166,8 @@ static void unmake(dsm_region_t *region)
     byre__dsm_lock(region); /* messages that come now find nobody */
     atomic_store(&region->id, 0);
     byre__dsm_deferred_drop(region);
-    for (size_t i = 0; (i = byre__dsm_next_touched(region, i)) < region->units; i++)
+    for (size_t i = 0;
+         region->queued > 0 && (i = byre__dsm_next_touched(region, i)) < region->units; i++)
         byre__dsm_manager_drop(region, i);
     byre__dsm_unlock(region);
     byre__timer_unset(&region->timer);
@@ -230,6 +231,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
 {
     int error;
     if (!may_call(&error)) return error;
+    generation++;
     dsm_agree_t say;
     memset(&say, 0, sizeof say);
     say.call = DSM_AGREE_ALLOC;
@@ -248,7 +250,7 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
     say.error = error;
     if (region != NULL) say.at = (uintptr_t)region->app;
     error = byre__dsm_agree(&say);
-    if (error != BYRE_OK) {
+    if (error != BYRE_OK || region == NULL) {
         if (region != NULL) unmake(region);
         return error;
     }

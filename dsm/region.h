@@ -89,23 +89,24 @@ typedef struct dsm_deferred {
 typedef struct dsm_region {
     pthread_mutex_t lock;
     _Atomic uint32_t id; /* 0: not in use; a slot's number and how often it was used */
+    bool published;
     char name[64];
     byre_dsm_attr_t attr;
     char *app, *service; /* the two views */
     size_t bytes, unit_bytes, units;
-    size_t block_units; /* home placement BLOCK: units a rank */
-    bool published;
     _Atomic bool retired;
-    dsm_unit_t *unit;   /* [units] */
-    uint8_t *touched;   /* [units / DSM_CHUNK + 1] some of these may not be all zero */
-    uint64_t *copyset;  /* [units][words] manager: who may have a copy */
-    uint64_t *inflight; /* [units][words] manager: requesters that have not confirmed */
-    uint64_t *missing;  /* [units][words] requester of a write: acknowledgements that are due */
+    size_t block_units;  /* home placement BLOCK: units a rank */
+    dsm_unit_t *unit;    /* [units] */
+    uint8_t *touched;    /* [units / DSM_CHUNK + 1] some of these may not be all zero */
+    uint64_t *copyset;   /* [units][words] manager: who may have a copy */
+    uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
+    uint64_t *missing;   /* [units][words] requester of a write: acknowledgements that are due */
     _Atomic size_t under_way; /* units with `wanted` */
     int latest_death;         /* 1 + the rank */
     _Atomic bool abandoned;   /* dynamic: a rank died while requests were under way: gone.c */
     dsm_deferred_t *deferred, **deferred_end;
     byre__timer_t timer; /* to look at `deferred` */
+    size_t queued;       /* requests that wait, of all units */
     size_t pinned;       /* units with pins */
     size_t splits;       /* neighbours with different protection */
     byre_dsm_stats_t stats;
@@ -159,9 +160,9 @@ static inline uint64_t *copyset_of(const dsm_region_t *region, size_t unit)
 {
     return region->copyset + unit * byre__dsm.words;
 }
-static inline uint64_t *inflight_of(const dsm_region_t *region, size_t unit)
+static inline uint64_t *in_flight_of(const dsm_region_t *region, size_t unit)
 {
-    return region->inflight + unit * byre__dsm.words;
+    return region->in_flight + unit * byre__dsm.words;
 }
 static inline uint64_t *missing_of(const dsm_region_t *region, size_t unit)
 {
@@ -212,6 +213,8 @@ void byre__dsm_ack_from_dead(dsm_region_t *region, size_t unit, int dead);
 /* manager.c */
 void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg);
 void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int source);
+/* A transaction is in flight, and its CONFIRM awaited. */
+void byre__dsm_manager_open(dsm_region_t *region, size_t unit, int requester, bool write);
 /* Dynamic: this rank becomes the owner, and then may do what it wanted; another one becomes it; this one
  * does not, as those believed who queued here. */
 void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit);

@@ -133,11 +133,11 @@ static void confirm(dsm_region_t *region, size_t first, size_t count, enum dsm_a
 }
 
 /* The write's data and all acknowledgements are here. */
-static void write_complete(dsm_region_t *region, size_t first, size_t count)
+static void write_complete(dsm_region_t *region, size_t first, size_t count, bool closed)
 {
     complete(region, first, count, DSM_WRITE);
     if (!is_dynamic(region)) {
-        confirm(region, first, count, DSM_WRITE, byre__dsm_manager(region, first));
+        if (!closed) confirm(region, first, count, DSM_WRITE, byre__dsm_manager(region, first));
         return;
     }
     for (size_t i = first; i < first + count; i++) byre__dsm_manager_settle(region, i);
@@ -154,7 +154,7 @@ static void complete_writes(dsm_region_t *region, size_t first, size_t count)
     for (size_t from = first; from < end;) {
         size_t to = from;
         while (to < end && is_write_complete(region, to)) to++;
-        if (to > from) write_complete(region, from, to - from);
+        if (to > from) write_complete(region, from, to - from, false);
         from = to + 1;
     }
 }
@@ -169,6 +169,10 @@ static void write_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_
 {
     if (is_dynamic(region))
         for (size_t i = 0; i < msg->count; i++) byre__dsm_manager_inherit(region, msg->first + i);
+    if (msg->flags & DSM_CLOSED) {
+        write_complete(region, msg->first, msg->count, true);
+        return;
+    }
     for (size_t i = msg->first; i < msg->first + msg->count; i++) {
         region->unit[i].flags |= UNIT_DATA_CAME;
         if (acks == NULL) continue;
@@ -195,7 +199,8 @@ void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uin
         if (own) byre__dsm_manager_inherit(region, i);
     }
     complete(region, msg->first, msg->count, DSM_READ);
-    if (!own) confirm(region, msg->first, msg->count, DSM_READ, msg->peer);
+    if (!own && !(msg->flags & DSM_CLOSED))
+        confirm(region, msg->first, msg->count, DSM_READ, msg->peer);
     for (size_t i = msg->first; own && i < msg->first + msg->count; i++)
         byre__dsm_manager_settle(region, i);
 }

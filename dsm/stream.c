@@ -17,10 +17,10 @@ enum {
     STREAMS = 4, /* a thread */
     BEGIN = 3,   /* equal distances */
     FIRST_WINDOW = 4,
-    WRITE_WINDOW = 16,
     FARTHEST = 4096 /* units: a longer way is no stride */
 };
 #define WINDOW_BYTES ((size_t)1 << 20)
+#define WRITE_WINDOW_BYTES ((size_t)1 << 16)
 
 struct stream {
     uint32_t region;
@@ -55,16 +55,29 @@ static struct stream *find(uint32_t region, size_t unit, enum dsm_access kind)
     return oldest;
 }
 
-static size_t longest_window(const dsm_region_t *region, const struct stream *s)
-{
-    size_t most = WINDOW_BYTES / region->unit_bytes;
-    if (s->kind == DSM_WRITE && most > WRITE_WINDOW) most = WRITE_WINDOW;
-    return most > 0 ? most : 1;
-}
-
 static bool is_within(const dsm_region_t *region, ptrdiff_t unit)
 {
     return unit >= 0 && (size_t)unit < region->units;
+}
+
+static size_t longest_window(const dsm_region_t *region, const struct stream *s)
+{
+    size_t bytes = s->kind == DSM_WRITE ? WRITE_WINDOW_BYTES : WINDOW_BYTES;
+    return bytes > region->unit_bytes ? bytes / region->unit_bytes : 1;
+}
+
+/* Units of the stream from `first` on, at most `count`, that have one home. Beyond begins what is likely
+ * to be somebody else's: the next window begins there, if the thread goes on. */
+static size_t within_home(const dsm_region_t *region, const struct stream *s, size_t first,
+                          size_t count)
+{
+    if (region->attr.home != BYRE_DSM_HOME_BLOCK) return count;
+    int home = byre__dsm_home(region, first);
+    size_t n = 1;
+    ptrdiff_t at = (ptrdiff_t)first + s->stride;
+    for (; n < count && is_within(region, at); n++, at += s->stride)
+        if (byre__dsm_home(region, (size_t)at) != home) break;
+    return n;
 }
 
 /* Wishes for [from, from + count). Neighbours in one message, as far as they have one manager. */
@@ -79,21 +92,27 @@ static void wish_run(dsm_region_t *region, size_t from, size_t count, enum dsm_a
 
 static void wish(dsm_region_t *region, struct stream *s)
 {
+    if (region->attr.home == BYRE_DSM_HOME_BLOCK &&
+        byre__dsm_home(region, s->ahead) != byre__dsm_home(region, s->last)) {
+        s->mark = s->ahead; /* a fault there goes on */
+        return;
+    }
     size_t most = longest_window(region, s);
     s->window = s->window == 0 ? FIRST_WINDOW : 2 * s->window;
     if (s->window > most) s->window = most;
+    size_t count = within_home(region, s, s->ahead, s->window);
     s->mark = s->ahead;
     if (s->mark < region->units && region->unit[s->mark].wanted == DSM_NONE &&
         region->unit[s->mark].access < s->kind)
         region->unit[s->mark].flags |= UNIT_MARK;
     if (s->stride == 1) {
-        wish_run(region, s->ahead, s->window, s->kind);
+        wish_run(region, s->ahead, count, s->kind);
     } else {
         ptrdiff_t at = (ptrdiff_t)s->ahead;
-        for (size_t i = 0; i < s->window && is_within(region, at); i++, at += s->stride)
+        for (size_t i = 0; i < count && is_within(region, at); i++, at += s->stride)
             (void)byre__dsm_request(region, (size_t)at, 1, s->kind, true);
     }
-    ptrdiff_t ahead = (ptrdiff_t)s->ahead + s->stride * (ptrdiff_t)s->window;
+    ptrdiff_t ahead = (ptrdiff_t)s->ahead + s->stride * (ptrdiff_t)count;
     if (is_within(region, ahead))
         s->ahead = (size_t)ahead;
     else

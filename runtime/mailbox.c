@@ -305,9 +305,10 @@ static __attribute__((noinline)) int recv_paged(const byre_right_t *from, void *
     if (copy == NULL) return BYRE_ENOMEM;
     int error = byre_mailbox_recv(from, copy, room, timeout_ms, &info);
     if (error == BYRE_OK && info.bytes > 0) memcpy(buf, copy, info.bytes);
-    if (error != BYRE_EPEER) free(copy);
+    if (error != BYRE_EPEER) free(copy); /* what MPI may still write to stays */
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     if (info_out != NULL && (error == BYRE_OK || error == BYRE_ETRUNC)) *info_out = info;
-    return error; /* NOLINT(clang-analyzer-unix.Malloc): what MPI may still write to stays */
+    return error;
 }
 
 int byre_mailbox_recv(const byre_right_t *from, void *buf, size_t room, int timeout_ms,

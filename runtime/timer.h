@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 typedef struct byre__timer {
-    void (*fn)(struct byre__timer *timer); /* on the engine, as a handler; the timer is not set then */
-    uint64_t due_ns;                       /* CLOCK_MONOTONIC */
+    void (*fn)(
+        struct byre__timer *timer); /* on the engine, as a handler; the timer is not set then */
+    uint64_t due_ns;                /* CLOCK_MONOTONIC */
     bool set;
     struct byre__timer *next;
 } byre__timer_t;

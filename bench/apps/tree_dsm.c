@@ -86,6 +86,7 @@ static void insert(struct run *run, size_t number, const uint32_t *keys, size_t 
     struct range *range = range_of(run, number);
     byre_dsm_lock_t lock = BYRE_DSM_LOCK(FIRST_LOCK + number);
 
+    if (count == 0) return;
     check_byre("byre_dsm_lock", byre_dsm_lock(&lock));
     struct node *spare = add_block(range, count);
     for (size_t i = 0; i < count; i++) tree_insert(&range->root, keys[i], &spare);

@@ -30,9 +30,10 @@ extern "C" {
 
 /** How copies are kept coherent. */
 typedef enum byre_dsm_protocol {
-    BYRE_DSM_INVALIDATE = 0, /**< many readers or one writer; a write first invalidates all copies */
-    BYRE_DSM_MIGRATE,        /**< one copy, which moves to whoever touches it */
-    BYRE_DSM_CONSTANT        /**< as INVALIDATE until byre_dsm_publish, read-only afterwards */
+    BYRE_DSM_INVALIDATE =
+        0,            /**< many readers or one writer; a write first invalidates all copies */
+    BYRE_DSM_MIGRATE, /**< one copy, which moves to whoever touches it */
+    BYRE_DSM_CONSTANT /**< as INVALIDATE until byre_dsm_publish, read-only afterwards */
 } byre_dsm_protocol_t;
 
 /** Who knows where a unit is, and puts requests for it in order (Li and Hudak 1989). */
@@ -45,9 +46,10 @@ typedef enum byre_dsm_manager {
 
 /** Which rank is the home of a unit. */
 typedef enum byre_dsm_home {
-    BYRE_DSM_HOME_BLOCK = 0,   /**< the region is cut into one piece for each rank, in order */
-    BYRE_DSM_HOME_CYCLIC,      /**< units go round the ranks */
-    BYRE_DSM_HOME_FIRST_TOUCH, /**< data stays where it is touched first; directory as CYCLIC */
+    BYRE_DSM_HOME_BLOCK = 0, /**< the region is cut into one piece for each rank, in order */
+    BYRE_DSM_HOME_CYCLIC,    /**< units go round the ranks */
+    BYRE_DSM_HOME_FIRST_TOUCH, /**< as CYCLIC: for data that its first user keeps. (Under every placement
+                                    a unit belongs to the rank that touches it first.) */
     BYRE_DSM_HOME_RANK         /**< home_rank */
 } byre_dsm_home_t;
 
@@ -74,7 +76,8 @@ typedef struct byre_dsm_attr {
  * @param attr      what it is like, or NULL for the default
  * @param addr_out  where it is, aligned to its unit
  * @return   BYRE_OK on all ranks, or an error on all: BYRE_EINVAL arguments differ or make no sense;
- *           BYRE_ERANK home_rank; BYRE_ENOMEM no address space or memory; BYRE_EPEER a rank has failed;
+ *           BYRE_ERANK home_rank; BYRE_ENOMEM no address space or memory, or 1023
+ *           regions; BYRE_EPEER a rank has failed;
  *           BYRE_ESTATE; BYRE_ECONTEXT from a handler
  * @threads  one thread of a rank at a time, outside handlers
  */
@@ -86,7 +89,8 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out);
  * @param addr  what byre_dsm_alloc or byre_dsm_malloc gave; NULL does nothing
  * @return   BYRE_OK; BYRE_EINVAL no such region or block; BYRE_EBUSY some of the region is pinned here;
  *           BYRE_EPEER a rank has failed: a region is gone on this rank all the same, and its memory is
- *           given back when Byre ends, because survivors may still need it; BYRE_ESTATE;
+ *           given back when Byre ends, because survivors may still need it; BYRE_ENOMEM no memory to tell a
+ *           block's rank; BYRE_ESTATE;
  *           BYRE_ECONTEXT a region from a handler
  * @threads  any for blocks; for regions as byre_dsm_alloc
  */
@@ -130,8 +134,8 @@ int byre_dsm_prefetch(const void *addr, size_t bytes, int write);
 
 /**
  * Fetch memory and keep it here until byre_dsm_unpin, so that it can be given to system calls, devices or
- * an MPI that knows nothing of Byre. Others who need it wait meanwhile: unpin soon, and wait for nobody
- * in between. Pins count. Blocks.
+ * an MPI that knows nothing of Byre. Others who want to write it wait meanwhile, and with a pin to write
+ * those who want to read it too: unpin soon, and wait for nobody in between. Pins count. Blocks.
  * @param addr, bytes  some of one region or of the heap
  * @param write        nonzero: it will be written (read(2), MPI_Recv)
  * @return   BYRE_OK; BYRE_EINVAL not within one region, or write to a published one; BYRE_EPEER a rank
@@ -162,21 +166,22 @@ int byre_dsm_contains(const void *addr, size_t bytes);
 
 /** What this rank did since the region was made. */
 typedef struct byre_dsm_stats {
-    uint64_t read_faults;   /**< reads of units that were elsewhere */
-    uint64_t write_faults;  /**< writes to units that were elsewhere */
+    uint64_t read_faults;   /**< reads of units that were not here; first touches too */
+    uint64_t write_faults;  /**< writes to units that were not here; first touches too */
     uint64_t upgrades;      /**< writes to units of which there was a copy to read */
-    uint64_t other_faults;  /**< faults that another thread or a prefetch had resolved meanwhile */
+    uint64_t other_faults;  /**< touches of units that were under way or here: fetched ahead, asked
+                                 for by another thread, or with a view that had been closed */
     uint64_t prefetched;    /**< units that were fetched ahead */
     uint64_t messages_out;  /**< sent for coherence, data included */
     uint64_t messages_in;   /**< received */
     uint64_t bytes_out;     /**< of units sent */
     uint64_t bytes_in;      /**< of units received */
     uint64_t invalidations; /**< copies that were taken away */
-    uint64_t downgrades;    /**< units that others wanted to read and that could be written before */
-    uint64_t held;          /**< requests that waited for a hold time, a pin or a waiting thread */
-    uint64_t frozen;        /**< times a unit was frozen */
-    uint64_t flushes;       /**< times a view was closed as a whole, because mappings ran out */
-    uint64_t protections;   /**< protection changes asked of the kernel */
+    uint64_t downgrades;  /**< units that others wanted to read and that could be written before */
+    uint64_t held;        /**< requests that waited for a hold time, a pin or a waiting thread */
+    uint64_t frozen;      /**< times a unit was frozen */
+    uint64_t flushes;     /**< times a view was closed as a whole, because mappings ran out */
+    uint64_t protections; /**< protection changes asked of the kernel */
 } byre_dsm_stats_t;
 
 /**

@@ -101,6 +101,7 @@ static void active_messages(size_t bytes)
     EXPECT(BYRE_OK, byre_am_send(right(), HANDLER, NULL, 0, out_of(me, bytes), bytes));
     UNTIL(atomic_load(&arrived_bytes) == bytes);
     CHECK(filled(arrived, bytes, seed_of(left(), bytes, 0)));
+    together(); /* the neighbour has read what is written next */
     neighbour_writes(bytes, 1);
     EXPECT(BYRE_OK, byre_am_request(right(), ANSWERER, out_of(me, bytes), asked, in_of(me, bytes),
                                     bytes, &got));

@@ -38,6 +38,12 @@ value() {
     sed -n "/\"bench\":\"$1\",\"variant\":\"$2\"/{s/.*\"value\":\([^,]*\),.*/\1/p;q}" "$WORK/out"
 }
 
+# at_most WHAT LIMIT NUMBER
+at_most() {
+    awk -v limit="$2" -v number="$3" 'BEGIN { exit !(number > 0 && number <= limit) }' ||
+        fail "$1: $3 instead of $2 at most"
+}
+
 # complains NAME PART ARG...: exit status 2 alone and as a job, with PART in the one message.
 complains() {
     local name=$1 part=$2 said status
@@ -118,13 +124,13 @@ has dsm.random read
 for kind in default central tree tournament dissemination; do has dsm.barrier $kind; done
 for variant in free computing contended; do has dsm.lock $variant; done
 # A read miss whose home is the owner: request, data, confirmation; no page more than it asked for.
-expect "messages a read miss takes" 3 "$(value dsm.messages read_miss.waiting)"
-expect "bytes a read miss takes" 4096 "$(value dsm.bytes read_miss.waiting)"
+at_most "messages a read miss takes" 3 "$(value dsm.messages read_miss.waiting)"
+expect "bytes a read miss takes" "$(getconf PAGESIZE)" "$(value dsm.bytes read_miss.waiting)"
 
 # With a rank that is a third party, and gets copies.
 job 3 "$bench" dsm --quick --json --reps 1 --variants forwarded,upgrade
 check_json "dsm, three ranks"
-expect "messages a forwarded read miss takes" 4 "$(value dsm.messages read_miss.forwarded)"
+at_most "messages a forwarded read miss takes" 4 "$(value dsm.messages read_miss.forwarded)"
 expect "upgrades: rows" 2 "$(grep -c '"bench":"dsm.upgrade"' "$WORK/out")"
 
 job 3 "$bench" ring --quick --json --reps 2
