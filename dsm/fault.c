@@ -48,9 +48,7 @@ static bool is_hopeless(const dsm_region_t *region, const byre__fault_t *fault)
 
 struct wait {
     const dsm_unit_t *unit;
-    const dsm_region_t *region;
     enum dsm_access need;
-    int deaths;
 };
 
 /* Something has become of it. */
@@ -59,13 +57,13 @@ static bool is_settled(void *arg)
     const struct wait *wait = arg;
     return atomic_load_explicit(&wait->unit->access, memory_order_acquire) >= wait->need ||
            atomic_load_explicit(&wait->unit->wanted, memory_order_acquire) == DSM_NONE ||
-           atomic_load_explicit(&wait->region->deaths, memory_order_relaxed) != wait->deaths;
+           atomic_load_explicit(&wait->unit->lost, memory_order_acquire) != 0;
 }
 
 static int wait_once(dsm_region_t *region, size_t unit, enum dsm_access need)
 {
     dsm_unit_t *u = &region->unit[unit];
-    struct wait wait = { u, region, need, region->deaths };
+    struct wait wait = { u, need };
     uint16_t *waiting = need == DSM_WRITE ? &u->writers : &u->readers;
     (*waiting)++;
     u->flags &= (uint8_t)~UNIT_WISH;
@@ -78,12 +76,7 @@ static int wait_once(dsm_region_t *region, size_t unit, enum dsm_access need)
         byre__dsm_holder_retry(region, 5000);
         return BYRE_OK;
     }
-    if (u->lost != 0) return BYRE_EPEER;
-    if (region->deaths != wait.deaths && u->wanted != DSM_NONE) {
-        u->lost = region->latest_death + 1; /* a request under way when a rank died: docs/dsm.md */
-        return BYRE_EPEER;
-    }
-    return BYRE_EAGAIN;
+    return u->lost != 0 ? BYRE_EPEER : BYRE_EAGAIN;
 }
 
 int byre__dsm_await(dsm_region_t *region, size_t unit, enum dsm_access need)
@@ -172,9 +165,6 @@ bool byre__dsm_fault_resolve(const byre__fault_t *fault, void *arg)
     int error = await_for(region, unit, need, pc);
     int dead = region->unit[unit].lost - 1;
     byre__dsm_unlock(region);
-    if (__builtin_expect(error != BYRE_OK, 0)) {
-        byre__dsm_tell_lost(region, fault->addr, dead); /* may not return */
-        return false;
-    }
+    if (__builtin_expect(error != BYRE_OK, 0)) byre__dsm_tell_lost(region, fault, dead);
     return true;
 }

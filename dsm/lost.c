@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is said when a touch cannot be satisfied. */
+#include "fault.h"
 #include "region.h"
 
 #include <errno.h>
@@ -28,13 +29,14 @@ void byre__dsm_say(const char *format, ...)
     (void)!write(STDERR_FILENO, text, (size_t)length);
 }
 
-void byre__dsm_tell_lost(const dsm_region_t *region, uintptr_t addr, int rank)
+void byre__dsm_tell_lost(const dsm_region_t *region, const byre__fault_t *fault, int rank)
 {
-    byre_dsm_lost_t lost = { .addr = (void *)addr, /* NOLINT(performance-no-int-to-ptr) */
+    byre_dsm_lost_t lost = { .addr = (void *)fault->addr, /* NOLINT(performance-no-int-to-ptr) */
                              .region = region->name,
                              .start = region->app,
-                             .page = (addr - (uintptr_t)region->app) / byre__dsm.page,
+                             .page = (fault->addr - (uintptr_t)region->app) / byre__dsm.page,
                              .rank = rank };
+    byre__fault_leave(fault);
     pthread_mutex_lock(&callback.lock);
     byre_dsm_lost_fn fn = callback.fn;
     void *arg = callback.arg;

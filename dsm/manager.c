@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FARTHEST = 100 }; /* hops: when a rank has died, the chain may be a circle */
+
 enum plan { PLAN_WAIT, PLAN_LOST, PLAN_GRANT, PLAN_ZERO, PLAN_FORWARD };
 
 struct decision {
@@ -309,10 +311,16 @@ static void dynamic_forward(dsm_region_t *region, size_t unit, const struct requ
     int owner = byre__dsm_manager(region, unit);
     dsm_msg_t msg = make(region, unit, 1, request);
     if (request->have) msg.flags |= DSM_HAVE;
-    if (request->kind == DSM_WRITE && request->requester != byre__dsm.rank)
-        region->unit[unit].owner = 1 + request->requester;
-    if (byre__dsm_emit(region, owner, DSM_REQUEST, &msg, NULL) != BYRE_OK)
-        tell_lost(region, unit, request->requester, request->kind, owner, false);
+    int dead = region->latest_death - 1;
+    if (dead < 0 || request->hops < FARTHEST) {
+        if (byre__dsm_emit(region, owner, DSM_REQUEST, &msg, NULL) == BYRE_OK) {
+            if (request->kind == DSM_WRITE && request->requester != byre__dsm.rank)
+                region->unit[unit].owner = 1 + request->requester;
+            return;
+        }
+        dead = owner;
+    }
+    tell_lost(region, unit, request->requester, request->kind, dead, false);
 }
 
 static void pass_on(dsm_region_t *region, size_t unit)
@@ -355,11 +363,18 @@ void byre__dsm_manager_forgo(dsm_region_t *region, size_t unit)
     if (is_dynamic(region) && !is_owner(region, unit)) pass_on(region, unit);
 }
 
+void byre__dsm_manager_astray(dsm_region_t *region, size_t unit)
+{
+    if (is_owner(region, unit)) return;
+    if (byre__dsm_home(region, unit) != byre__dsm.rank) region->unit[unit].owner = 0;
+    pass_on(region, unit);
+}
+
 /* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */
 static void not_the_owner(dsm_region_t *region, size_t unit, const struct request *request)
 {
     dsm_unit_t *u = &region->unit[unit];
-    if (u->wanted == DSM_WRITE)
+    if (u->wanted == DSM_WRITE && u->lost == 0)
         enqueue(region, u, request);
     else
         dynamic_forward(region, unit, request);

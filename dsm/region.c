@@ -42,7 +42,8 @@ dsm_region_t *byre__dsm_region_at(const void *addr, size_t bytes)
     uintptr_t at = (uintptr_t)addr;
     for (int i = 0; i < DSM_REGIONS; i++) {
         dsm_region_t *region = &byre__dsm_regions[i];
-        if (atomic_load_explicit(&region->id, memory_order_acquire) == 0) continue;
+        if (atomic_load_explicit(&region->id, memory_order_acquire) == 0 || region->retired)
+            continue;
         uintptr_t start = (uintptr_t)region->app;
         if (at >= start && at - start < region->bytes && bytes <= region->bytes - (at - start))
             return region;
@@ -71,10 +72,12 @@ static void unmap_tables(dsm_region_t *region)
 {
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     if (region->unit != NULL) munmap(region->unit, region->units * sizeof *region->unit);
+    if (region->touched != NULL) munmap(region->touched, region->units / DSM_CHUNK + 1);
     if (region->copyset != NULL) munmap(region->copyset, set);
     if (region->in_flight != NULL) munmap(region->in_flight, set);
     if (region->missing != NULL) munmap(region->missing, set);
     region->unit = NULL;
+    region->touched = NULL;
     region->copyset = region->in_flight = region->missing = NULL;
 }
 
@@ -82,14 +85,22 @@ static int map_tables(dsm_region_t *region)
 {
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     region->unit = map_zeros(region->units * sizeof *region->unit);
+    region->touched = map_zeros(region->units / DSM_CHUNK + 1);
     region->copyset = map_zeros(set);
     region->in_flight = map_zeros(set);
     region->missing = map_zeros(set);
-    if (region->unit != NULL && region->copyset != NULL && region->in_flight != NULL &&
-        region->missing != NULL)
+    if (region->unit != NULL && region->touched != NULL && region->copyset != NULL &&
+        region->in_flight != NULL && region->missing != NULL)
         return BYRE_OK;
     unmap_tables(region);
     return BYRE_ENOMEM;
+}
+
+size_t byre__dsm_next_touched(const dsm_region_t *region, size_t unit)
+{
+    while (unit < region->units && !region->touched[unit / DSM_CHUNK])
+        unit = (unit / DSM_CHUNK + 1) * DSM_CHUNK;
+    return unit < region->units ? unit : region->units;
 }
 
 static dsm_region_t *free_slot(void)
@@ -110,10 +121,12 @@ static void fill(dsm_region_t *region, size_t bytes, const byre_dsm_attr_t *attr
     size_t size = (size_t)byre__dsm.size;
     region->block_units = (region->units + size - 1) / size;
     region->published = false;
+    region->retired = false;
     region->under_way = 0;
-    region->deaths = 0;
+    region->abandoned = false;
+    region->latest_death = 0;
     region->splits = 0;
-    region->pinned = region->queued = region->used = 0;
+    region->pinned = region->queued = 0;
     memset(&region->stats, 0, sizeof region->stats);
     byre__dsm_holder_start(region);
 }
@@ -153,14 +166,26 @@ static void unmake(dsm_region_t *region)
     byre__dsm_lock(region); /* messages that come now find nobody */
     atomic_store(&region->id, 0);
     byre__dsm_deferred_drop(region);
-    for (size_t i = 0; region->queued > 0 && i < region->used; i++)
+    for (size_t i = 0;
+         region->queued > 0 && (i = byre__dsm_next_touched(region, i)) < region->units; i++)
         byre__dsm_manager_drop(region, i);
     byre__dsm_unlock(region);
     byre__timer_unset(&region->timer);
     byre__dsm_view_forget(region);
-    byre__dsm_frames_unmap(region->app, region->service, region->bytes);
     unmap_tables(region);
+    if (region->under_way > 0) return; /* abandoned: units may still arrive in the service view */
+    byre__dsm_frames_unmap(region->app, region->service, region->bytes);
     byre__dsm_frames_release((uintptr_t)region->app, region->bytes);
+}
+
+/* When a rank has failed, nobody waits for the others, who may still need what is here: it is served until
+ * the end, but no longer this rank's. */
+static void retire(dsm_region_t *region)
+{
+    (void)byre__fault_unregister(region->app);
+    byre__dsm_lock(region);
+    region->retired = true;
+    byre__dsm_unlock(region);
 }
 
 static int check_attr(byre_dsm_attr_t *attr)
@@ -239,7 +264,8 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
 static bool nothing_under_way(void *arg)
 {
     const dsm_region_t *region = arg;
-    return atomic_load_explicit(&region->under_way, memory_order_acquire) == 0;
+    return atomic_load_explicit(&region->under_way, memory_order_acquire) == 0 ||
+           atomic_load_explicit(&region->abandoned, memory_order_acquire);
 }
 
 static bool is_pinned(dsm_region_t *region)
@@ -273,8 +299,8 @@ int byre_dsm_free(void *addr)
     (void)byre__wait_until(nothing_under_way, region,
                            0); /* also with a dead rank: it is lost then */
     error = agree_on(region, DSM_AGREE_FREE, BYRE_OK);
-    if (error != BYRE_OK && error != BYRE_EPEER) return error;
-    unmake(region);
+    if (error == BYRE_OK) unmake(region);
+    if (error == BYRE_EPEER) retire(region);
     return error;
 }
 
@@ -284,7 +310,7 @@ static void make_constant(dsm_region_t *region)
 {
     byre__dsm_lock(region);
     region->published = true;
-    for (size_t i = 0; i < region->units; i++) {
+    for (size_t i = 0; (i = byre__dsm_next_touched(region, i)) < region->units; i++) {
         dsm_unit_t *u = &region->unit[i];
         if (u->mapped == DSM_WRITE) byre__dsm_view(region, i, 1, DSM_READ);
         if (u->access == DSM_WRITE) u->access = DSM_READ;
@@ -363,6 +389,7 @@ static void stop(void)
             if (byre__dsm_regions[i].id != 0) unmake(&byre__dsm_regions[i]);
     }
     byre__dsm_report_stop();
+    byre__dsm_gone_stop();
     byre__dsm_wire_stop();
     byre__dsm_agree_stop();
     byre__dsm_frames_stop();

@@ -44,7 +44,8 @@ enum {
     UNIT_MARK = 4,      /* opened when touched, so that more is fetched then: stream.c */
     UNIT_FROZEN = 8,    /* held for defrost_us */
     UNIT_DEFERRED = 16, /* something of it is in region->deferred */
-    UNIT_WRITING = 32   /* manager: the transaction in flight is a write */
+    UNIT_WRITING = 32,  /* manager: the transaction in flight is a write */
+    UNIT_OLD = 64       /* a request that has been under way for long: gone.c */
 };
 
 /* A request that waits at its manager. */
@@ -62,7 +63,8 @@ typedef struct dsm_unit {
     _Atomic uint8_t wanted; /* what was requested; NONE: nothing is under way */
     uint8_t mapped;         /* what the application view permits: at most `access` */
     uint8_t flags;
-    _Atomic int32_t lost;      /* 1 + the dead rank that had it, of the last request */
+    _Atomic int32_t lost;      /* 1 + the dead rank that had it, of the last request; while it is
+                                * `wanted`: it may come or not, nobody waits for it (gone.c) */
     uint16_t readers, writers; /* threads of this rank that wait for it */
     uint16_t pins, write_pins; /* all, and those to write */
     uint32_t since;            /* time of arrival: dsm_clock() */
@@ -92,24 +94,28 @@ typedef struct dsm_region {
     byre_dsm_attr_t attr;
     char *app, *service; /* the two views */
     size_t bytes, unit_bytes, units;
+    _Atomic bool retired;
     size_t block_units;  /* home placement BLOCK: units a rank */
     dsm_unit_t *unit;    /* [units] */
+    uint8_t *touched;    /* [units / DSM_CHUNK + 1] some of these may not be all zero */
     uint64_t *copyset;   /* [units][words] manager: who may have a copy */
     uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
     uint64_t *missing;   /* [units][words] requester of a write: acknowledgements that are due */
     _Atomic size_t under_way; /* units with `wanted` */
-    _Atomic int deaths;       /* dynamic: requests under way are given up when it changes */
-    int latest_death;         /* the rank */
+    int latest_death;         /* 1 + the rank */
+    _Atomic bool abandoned;   /* dynamic: a rank died while requests were under way: gone.c */
     dsm_deferred_t *deferred, **deferred_end;
     byre__timer_t timer; /* to look at `deferred` */
     size_t queued;       /* requests that wait, of all units */
-    size_t used;         /* units behind the last that a message named */
     size_t pinned;       /* units with pins */
     size_t splits;       /* neighbours with different protection */
     byre_dsm_stats_t stats;
 } dsm_region_t;
 
-enum { DSM_REGIONS = 1024 };
+enum {
+    DSM_REGIONS = 1024,
+    DSM_CHUNK = 512 /* units; regions may be large and hardly used */
+};
 extern dsm_region_t byre__dsm_regions[DSM_REGIONS];
 
 typedef struct dsm_world {
@@ -172,6 +178,14 @@ dsm_region_t *byre__dsm_region_enter(const dsm_msg_t *msg, size_t bytes);
 void byre__dsm_lock(dsm_region_t *region);
 void byre__dsm_unlock(dsm_region_t *region);
 
+static inline void mark_touched(dsm_region_t *region, size_t first, size_t count)
+{
+    for (size_t c = first / DSM_CHUNK; c <= (first + count - 1) / DSM_CHUNK; c++)
+        region->touched[c] = 1;
+}
+/* The first unit from `unit` on that somebody may have touched, or region->units. */
+size_t byre__dsm_next_touched(const dsm_region_t *region, size_t unit);
+
 static inline size_t unit_at(const dsm_region_t *region, const void *addr)
 {
     return (size_t)((const char *)addr - region->app) / region->unit_bytes;
@@ -207,6 +221,8 @@ void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_settle(dsm_region_t *region, size_t unit);
 void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner);
 void byre__dsm_manager_forgo(dsm_region_t *region, size_t unit);
+/* A request of this rank was lost with a dead rank: begin again at the home. */
+void byre__dsm_manager_astray(dsm_region_t *region, size_t unit);
 /* A rank is dead. */
 void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead);
 void byre__dsm_manager_drop(dsm_region_t *region, size_t unit); /* frees its queue */
@@ -271,10 +287,12 @@ void byre__dsm_origin_calls(void);
 
 /* lost.c */
 /* Calls the callback, which may not return; else the program ends. Nothing is locked. */
-void byre__dsm_tell_lost(const dsm_region_t *region, uintptr_t addr, int rank);
+_Noreturn void byre__dsm_tell_lost(const dsm_region_t *region, const struct byre__fault *fault,
+                                   int rank);
 void byre__dsm_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* gone.c */
 void byre__dsm_peer_gone(int rank);
+void byre__dsm_gone_stop(void);
 
 #endif

@@ -37,7 +37,7 @@ static void close_request(dsm_region_t *region, size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
         dsm_unit_t *u = &region->unit[i];
-        u->flags &= (uint8_t) ~(UNIT_WISH | UNIT_DATA_CAME);
+        u->flags &= (uint8_t) ~(UNIT_WISH | UNIT_DATA_CAME | UNIT_OLD);
         atomic_store_explicit(&u->wanted, DSM_NONE, memory_order_release);
     }
     atomic_fetch_sub_explicit(&region->under_way, count, memory_order_release);
@@ -74,8 +74,8 @@ size_t byre__dsm_request(dsm_region_t *region, size_t first, size_t count, enum 
         u->lost = 0;
         u->wanted = (uint8_t)kind;
     }
+    mark_touched(region, first, n);
     atomic_fetch_add_explicit(&region->under_way, n, memory_order_relaxed);
-    if (first + n > region->used) region->used = first + n;
     if (byre__dsm_emit(region, manager, DSM_REQUEST, &msg, NULL) != BYRE_OK)
         lose(region, first, n, manager);
     return n;
@@ -235,6 +235,7 @@ void byre__dsm_lost(dsm_region_t *region, const dsm_msg_t *msg, int source)
         dsm_unit_t *u = &region->unit[i];
         if (u->wanted != msg->kind || (u->flags & UNIT_DATA_CAME)) continue;
         lose(region, i, 1, msg->peer);
+        if (is_dynamic(region)) byre__dsm_manager_astray(region, i);
         if (!(msg->flags & DSM_FAILED)) continue;
         set_clear(missing_of(region, i));
         dsm_msg_t answer = *msg;

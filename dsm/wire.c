@@ -83,7 +83,7 @@ dsm_region_t *byre__dsm_region_enter(const dsm_msg_t *msg, size_t bytes)
     if (region->id == msg->region && msg->count > 0 && msg->first < region->units &&
         msg->count <= region->units - msg->first && msg->requester >= 0 &&
         msg->requester < byre__dsm.size) {
-        if (msg->first + msg->count > region->used) region->used = msg->first + msg->count;
+        mark_touched(region, msg->first, msg->count);
         return region;
     }
     byre__dsm_unlock(region); /* freed meanwhile: only confirmations come so late */

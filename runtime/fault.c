@@ -23,7 +23,8 @@
  *      interrupts a resolver, and none ever finds a half-done resolver below it on its own stack.
  *      Signals that the thread causes itself stay open: blocking them would turn a resolver's own
  *      fault into an unconditional kill. A resolver that faults is dispatched like anybody else.
- *  F5  When a fault is passed on, nothing is held: the earlier handler may leave by siglongjmp.
+ *  F5  When a fault is passed on, nothing is held: the earlier handler may leave by siglongjmp. So may a
+ *      resolver that has called byre__fault_leave.
  *  F6  A fault in a range that is taken away between the fault and the look-up is not a bug of the
  *      application. `removals` counts up before a range leaves the table. A fault that nobody claims
  *      is passed on only if `removals` has not changed since this thread's previous unclaimed fault:
@@ -115,6 +116,11 @@ static struct range *range_enter(uintptr_t addr)
 static void range_leave(struct range *range)
 {
     atomic_fetch_sub(&range->running, 1u);
+}
+
+void byre__fault_leave(const byre__fault_t *fault)
+{
+    range_leave(fault->range);
 }
 
 /* ---- the table: writers ----------------------------------------------------------------------- */
@@ -330,15 +336,16 @@ static bool is_access(int number, const siginfo_t *info)
 /* True: repeat the access. */
 static bool claim(const siginfo_t *info, ucontext_t *uc)
 {
+    struct range *range = range_enter((uintptr_t)info->si_addr);
+
+    if (!range) return is_stale();
     const byre__fault_t fault = {
         .addr = (uintptr_t)info->si_addr,
         .write = byre__arch_is_write(uc),
         .in_runtime = byre__inside > 0,
         .ucontext = uc,
+        .range = range,
     };
-    struct range *range = range_enter(fault.addr);
-
-    if (!range) return is_stale();
     bool resolved = range->fn(&fault, range->arg);
     range_leave(range);
     return resolved;

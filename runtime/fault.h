@@ -16,6 +16,7 @@ typedef struct byre__fault {
     bool in_runtime; /* the thread was inside Byre or MPI (byre__inside_enter): it may hold their
                            locks, so the resolver must not drive the engine */
     void *ucontext;  /* ucontext_t of the interrupted code */
+    void *range;     /* for byre__fault_leave */
 } byre__fault_t;
 
 /* Returns true when the access may be retried. Called in the signal handler with errno saved:
@@ -29,6 +30,9 @@ void byre__fault_fini(void); /* gives them back if they are still ours */
 int byre__fault_register(void *addr, size_t bytes, byre__fault_fn fn, void *arg);
 /* After return no resolver of the range is running or will run. */
 int byre__fault_unregister(void *addr);
+/* For a resolver that will not return, but leave by siglongjmp or end the program: from here on it does not
+ * count as running, and its range may go. */
+void byre__fault_leave(const byre__fault_t *fault);
 
 /* Nesting mark of "this thread is inside Byre or MPI". */
 extern _Thread_local int byre__inside __attribute__((tls_model("initial-exec")));

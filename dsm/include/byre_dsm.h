@@ -88,8 +88,9 @@ int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out);
  * gone then on all ranks. A block of byre_dsm_malloc: by any one rank, does not block.
  * @param addr  what byre_dsm_alloc or byre_dsm_malloc gave; NULL does nothing
  * @return   BYRE_OK; BYRE_EINVAL no such region or block; BYRE_EBUSY some of the region is pinned here;
- *           BYRE_EPEER a rank has failed: a region is gone on this rank all the same; BYRE_ENOMEM no memory
- *           to tell a block's rank; BYRE_ESTATE;
+ *           BYRE_EPEER a rank has failed: a region is gone on this rank all the same, and its memory is
+ *           given back when Byre ends, because survivors may still need it; BYRE_ENOMEM no memory to tell a
+ *           block's rank; BYRE_ESTATE;
  *           BYRE_ECONTEXT a region from a handler
  * @threads  any for blocks; for regions as byre_dsm_alloc
  */
