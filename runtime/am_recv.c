@@ -14,7 +14,8 @@ enum {
     RING = 64,
     TURN_IDLE = 16, /* a turn in which nothing happened counts as many that were busy */
     TURNS_REMOTE = 4 * TURN_IDLE, /* between two looks into MPI: with other nodes, and without */
-    TURNS_ALONE = 16 * TURN_IDLE
+    TURNS_ALONE = 16 * TURN_IDLE,
+    EAGER = 256 /* looks after one that found something, in every turn: an answer is followed by a question */
 };
 
 static struct {
@@ -24,7 +25,7 @@ static struct {
     unsigned head, tail; /* slots head ... tail - 1 are posted; the numbers only grow */
 } ring;
 static int stalled_peers; /* how many peers have `stalled` */
-static unsigned turns, turns_between;
+static unsigned turns, turns_between, eager;
 
 /* ---- credits, handlers -------------------------------------------------------------------------- */
 
@@ -316,9 +317,11 @@ int byre__am_poll(bool thorough)
     if (__builtin_expect(atomic_load_explicit(&byre__am_queues, memory_order_relaxed) != 0, 0))
         happened += byre__am_drain_lanes();
     turns += happened == 0 ? TURN_IDLE : 1;
-    if (thorough || turns >= turns_between) {
+    if (thorough || eager > 0 || turns >= turns_between) {
         turns = 0;
-        happened += poll_ring();
+        int came = poll_ring();
+        eager = came > 0 ? EAGER : eager > 0 ? eager - 1 : 0;
+        happened += came;
     }
     if (__builtin_expect(atomic_load_explicit(&byre__am_under_way, memory_order_relaxed) != 0, 0))
         happened += byre__am_poll_under_way();
