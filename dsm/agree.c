@@ -17,6 +17,7 @@ static struct {
     bool broken; /* a rank has failed */
     int verdict;
     dsm_agree_t first;
+    uintptr_t at; /* of those who have not failed */
 } table;
 
 static void answer_all(int verdict)
@@ -32,9 +33,12 @@ static void on_agree(const byre_am_t *am, void *arg)
     (void)arg;
     if (am->bytes != sizeof say) return;
     memcpy(&say, am->data, sizeof say);
-    if (table.count == 0) table.first = say, table.verdict = BYRE_OK;
+    if (table.count == 0) table.first = say, table.verdict = BYRE_OK, table.at = 0;
     if (say.error != BYRE_OK && table.verdict == BYRE_OK) table.verdict = say.error;
+    if (say.error == BYRE_OK && table.at == 0) table.at = say.at;
+    if (say.error == BYRE_OK && say.at != table.at) table.verdict = BYRE_EINVAL;
     say.error = table.first.error;
+    say.at = table.first.at; /* who has failed on its own has no address */
     if (memcmp(&say, &table.first, sizeof say) != 0) table.verdict = BYRE_EINVAL;
     table.waiting[table.count++] = *am;
     if (table.broken)
