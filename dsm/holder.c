@@ -53,21 +53,21 @@ static uint32_t busy_for(const dsm_region_t *region, const dsm_unit_t *u, enum d
     return 0;
 }
 
-static uint32_t run_busy_for(dsm_region_t *region, const dsm_msg_t *msg, enum dsm_access left)
+/* As busy_for; behind what is deferred everything waits. */
+static uint32_t unit_busy_for(const dsm_region_t *region, size_t unit, enum dsm_access left)
+{
+    const dsm_unit_t *u = &region->unit[unit];
+    return u->flags & UNIT_DEFERRED ? UINT32_MAX : busy_for(region, u, left);
+}
+
+static uint32_t run_busy_for(const dsm_region_t *region, const dsm_msg_t *msg, enum dsm_access left)
 {
     uint32_t longest = 0;
     for (size_t i = msg->first; i < msg->first + msg->count; i++) {
-        uint32_t ticks = busy_for(region, &region->unit[i], left);
+        uint32_t ticks = unit_busy_for(region, i, left);
         if (ticks > longest) longest = ticks;
     }
     return longest;
-}
-
-static bool has_deferred(const dsm_region_t *region, const dsm_msg_t *msg)
-{
-    for (size_t i = msg->first; i < msg->first + msg->count; i++)
-        if (region->unit[i].flags & UNIT_DEFERRED) return true;
-    return false;
 }
 
 static void look_again(dsm_region_t *region, uint64_t ns)
@@ -98,14 +98,43 @@ static void defer(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *m
     if (ticks != UINT32_MAX) look_again(region, (uint64_t)ticks * TICK_NS);
 }
 
-/* True: it was put off. */
+static void handle(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
+                   const uint64_t *acks)
+{
+    if (id == DSM_FORWARD)
+        byre__dsm_holder_forward(region, msg, acks);
+    else
+        byre__dsm_holder_invalidate(region, msg);
+}
+
+/* A unit that waits for something to change waits alone: the rest of its run may be what is needed for that. */
+static void split(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
+                  const uint64_t *acks, enum dsm_access left)
+{
+    size_t end = msg->first + msg->count;
+    for (size_t from = msg->first; from < end;) {
+        size_t to = from + 1;
+        if (unit_busy_for(region, from, left) != UINT32_MAX)
+            while (to < end && unit_busy_for(region, to, left) != UINT32_MAX) to++;
+        dsm_msg_t part = *msg;
+        part.first = from;
+        part.count = (uint32_t)(to - from);
+        handle(region, id, &part, acks);
+        from = to;
+    }
+}
+
+/* True: it was put off, or done in parts. */
 static bool put_off(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
                     const uint64_t *acks)
 {
     enum dsm_access left = id == DSM_FORWARD && msg->kind == DSM_READ ? DSM_READ : DSM_NONE;
-    uint32_t ticks = has_deferred(region, msg) ? UINT32_MAX : run_busy_for(region, msg, left);
+    uint32_t ticks = run_busy_for(region, msg, left);
     if (__builtin_expect(ticks == 0, 1)) return false;
-    defer(region, id, msg, acks, ticks);
+    if (ticks == UINT32_MAX && msg->count > 1)
+        split(region, id, msg, acks, left);
+    else
+        defer(region, id, msg, acks, ticks);
     return true;
 }
 
@@ -122,10 +151,7 @@ static void holder_deferred(dsm_region_t *region)
         dsm_deferred_t *next = list->next;
         region->stats.held--; /* it is counted once */
         uint64_t before = region->stats.held;
-        if (list->id == DSM_FORWARD)
-            byre__dsm_holder_forward(region, &list->msg, list->has_acks ? list->acks : NULL);
-        else
-            byre__dsm_holder_invalidate(region, &list->msg);
+        handle(region, list->id, &list->msg, list->has_acks ? list->acks : NULL);
         if (region->stats.held == before) region->stats.held++;
         free(list);
         list = next;
