@@ -96,6 +96,26 @@ static void waits_for_unpin(int pin_write, bool write)
     EQUAL(write ? 7 : 202, *word(2));
 }
 
+/* What others ask for together with a pinned page does not wait for the pin: rank 0 needs it meanwhile. */
+static void neighbours_are_free(void)
+{
+    gather_at(0, 300);
+    if (me == 1) EQUAL(301, *word(1));
+    EXPECT(BYRE_OK, byre_barrier());
+    if (me == 0) EXPECT(BYRE_OK, byre_dsm_pin(base, 8, 1));
+    EXPECT(BYRE_OK, byre_barrier());
+    if (me == 2) EXPECT(BYRE_OK, byre_dsm_prefetch(base, 2 * page, 0));
+    EXPECT(BYRE_OK, byre_barrier());
+    if (me == 0) {
+        usleep(5000);
+        *word(1) = 5;
+        EXPECT(BYRE_OK, byre_dsm_unpin(base, 8));
+    }
+    EXPECT(BYRE_OK, byre_barrier());
+    EQUAL(300, *word(0));
+    EQUAL(5, *word(1));
+}
+
 /* Ranks pin overlapping memory, all at once and again and again: no deadlock, and each has it for itself. */
 static void taking_turns(void)
 {
@@ -137,6 +157,7 @@ int main(void)
 {
     static const byre_dsm_attr_t attrs[] = {
         { .home = BYRE_DSM_HOME_CYCLIC },
+        { .home = BYRE_DSM_HOME_RANK },
         { .manager = BYRE_DSM_MANAGER_DYNAMIC },
         { .protocol = BYRE_DSM_MIGRATE },
     };
@@ -152,6 +173,7 @@ int main(void)
             waits_for_unpin(1, false);
             if (attrs[i].protocol != BYRE_DSM_MIGRATE) waits_for_unpin(0, false);
         }
+        if (ranks > 2) neighbours_are_free();
         taking_turns();
         misuse();
         EXPECT(BYRE_OK, byre_dsm_free(base));
