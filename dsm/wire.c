@@ -98,8 +98,13 @@ static void on_message(const byre_am_t *am, void *arg)
     if (region == NULL) return;
     bool acks = am->bytes == sizeof *msg + byre__dsm.words * sizeof(uint64_t);
     region->stats.messages_in++;
-    region->stats.bytes_in += am->bulk_bytes;
-    deliver(region, id, msg, acks ? (const uint64_t *)(msg + 1) : NULL, am->source);
+    /* DATA without its bytes: the sender died while they came, or nobody wanted them when they began to come
+     * (place_data). What was asked for is still under way; if that rank is dead, gone.c ends it. */
+    bool whole = id != DSM_DATA || am->bulk != NULL;
+    if (__builtin_expect(whole, 1)) {
+        region->stats.bytes_in += am->bulk_bytes;
+        deliver(region, id, msg, acks ? (const uint64_t *)(msg + 1) : NULL, am->source);
+    }
     byre__dsm_unlock(region);
 }
 
@@ -112,7 +117,7 @@ static void *place_data(const byre_am_t *am, void *arg)
     if (region == NULL) return NULL;
     char *place = region->service + msg->first * region->unit_bytes;
     bool wanted = am->bulk_bytes == msg->count * region->unit_bytes &&
-                  region->unit[msg->first].wanted != DSM_NONE;
+                  region->unit[msg->first].wanted == msg->kind;
     byre__dsm_unlock(region);
     return wanted ? place : NULL;
 }
