@@ -417,7 +417,7 @@ static int start(void)
     }
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
-    (void)byre__dsm_view_start();
+    byre__dsm_view_start();
     error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;

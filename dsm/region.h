@@ -238,9 +238,9 @@ void byre__dsm_deferred_drop(dsm_region_t *region);
 /* view.c */
 /* Let the application view of some units permit `access` and no more. */
 void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_access access);
-int byre__dsm_view_start(void);
+void byre__dsm_view_start(void);
 void byre__dsm_view_forget(dsm_region_t *region); /* it is being unmapped */
-extern long byre__dsm_view_budget;                /* mappings that protection changes may make */
+extern long byre__dsm_view_budget;                /* for tests */
 
 /* wire.c */
 /* Send a message of the protocol, or deliver it here if it is for this rank. acks may be NULL. BYRE_EPEER:
