@@ -188,7 +188,7 @@ inline completed(r, u)
     come[at(u, r)] = 0
 }
 
-/* holder_data, holder_ack: a write is complete when DATA or GRANT and all ACKs have come. */
+/* requester_data, requester_ack: a write is complete when DATA or GRANT and all ACKs have come. */
 inline write_complete(r, u)
 {
     if
@@ -204,8 +204,8 @@ inline write_complete(r, u)
     fi
 }
 
-/* holder_data: DATA or GRANT has come. A GRANT to read is that of a unit nobody ever touched. */
-inline holder_data(r, from, message, u, what, ranks, version)
+/* requester_data: DATA or GRANT has come. A GRANT to read is that of a unit nobody ever touched. */
+inline requester_data(r, from, message, u, what, ranks, version)
 {
     assert(pending[at(u, r)] == kind_of(what) && !come[at(u, r)]);
     assert(message == GRANT || access[at(u, r)] == NONE);
@@ -236,8 +236,8 @@ inline holder_data(r, from, message, u, what, ranks, version)
     fi
 }
 
-/* holder_ack. Each rank is set once by what names it and once by its ACK, whichever comes first. */
-inline holder_ack(r, from, u)
+/* requester_ack. Each rank is set once by what names it and once by its ACK, whichever comes first. */
+inline requester_ack(r, from, u)
 {
     assert(pending[at(u, r)] == WRITE && (!come[at(u, r)] || has(acks[at(u, r)], from)));
     acks[at(u, r)] = acks[at(u, r)] ^ bit(from);
@@ -531,7 +531,7 @@ inline dynamic_serve(r, u)
 }
 #endif
 
-/* holder_data, a REFUSE: it was only a wish. DYNAMIC: who was queued here meanwhile is sent on. */
+/* requester_data, a REFUSE: it was only a wish. DYNAMIC: who was queued here meanwhile is sent on. */
 inline holder_refused(r, u)
 {
     assert(pending[at(u, r)] != NONE && !come[at(u, r)]);
@@ -557,8 +557,8 @@ end:
         :: m_message == CONFIRM -> manager_confirm(me, m_unit, m_who, m_what)
         :: m_message == INVALIDATE -> holder_invalidate(me, m_unit, m_who)
         :: m_message == DATA || m_message == GRANT ->
-            holder_data(me, peer, m_message, m_unit, m_what, m_ranks, m_value)
-        :: m_message == ACK -> holder_ack(me, peer, m_unit)
+            requester_data(me, peer, m_message, m_unit, m_what, m_ranks, m_value)
+        :: m_message == ACK -> requester_ack(me, peer, m_unit)
 #ifndef DYNAMIC
         :: m_message == FORWARD -> holder_forward(me, m_unit, m_who, m_what, m_ranks)
 #endif
