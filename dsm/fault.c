@@ -18,30 +18,31 @@
 #include "report.h"
 #include <stdlib.h>
 
-static bool refuse(const dsm_region_t *region, uintptr_t addr, const char *where,
+static void refuse(const dsm_region_t *region, uintptr_t addr, const char *where,
                    const char *remedy)
 {
     byre__dsm_say("address %p of shared memory%s%s was touched %s, while its page is elsewhere: %s",
                   (void *)addr, region->name[0] != 0 ? " of region " : "",
                   region->name, /* NOLINT */
                   where, remedy);
-    return false;
 }
 
 /* Is the access one that cannot wait? */
 static bool is_hopeless(const dsm_region_t *region, const byre__fault_t *fault)
 {
     if (byre__in_handler())
-        return !refuse(region, fault->addr, "in a handler of active messages",
-                       "handlers may not wait; use byre_dsm_pin beforehand, or a pop-up thread");
+        refuse(region, fault->addr, "in a handler of active messages",
+               "handlers may not wait; use byre_dsm_pin beforehand, or a pop-up thread");
     /* before the next: it may be the engine that moves MPI's messages on */
-    if (byre__dsm_origin_is_mpi(fault->ucontext))
-        return !refuse(region, fault->addr, "inside MPI",
-                       "link with -lbyre_pmpi, or call byre_dsm_pin before the MPI call and "
-                       "byre_dsm_unpin after it");
-    if (fault->in_runtime)
-        return !refuse(region, fault->addr, "inside a call of Byre", "use byre_dsm_pin beforehand");
-    return false;
+    else if (byre__dsm_origin_is_mpi(fault->ucontext))
+        refuse(region, fault->addr, "inside MPI",
+               "link with -lbyre_pmpi, or call byre_dsm_pin before the MPI call and "
+               "byre_dsm_unpin after it");
+    else if (fault->in_runtime)
+        refuse(region, fault->addr, "inside a call of Byre", "use byre_dsm_pin beforehand");
+    else
+        return false;
+    return true;
 }
 
 /* ---- waiting ------------------------------------------------------------------------------ */

@@ -173,9 +173,8 @@ uintptr_t byre__dsm_frames_reserve(size_t bytes, size_t align)
     return at;
 }
 
-void byre__dsm_frames_release(uintptr_t at, size_t bytes)
+void byre__dsm_frames_release(uintptr_t at)
 {
-    (void)bytes;
     for (int i = 0; i < window.count; i++) {
         if (window.used[i].start != at) continue;
         for (int k = i + 1; k < window.count; k++) window.used[k - 1] = window.used[k];

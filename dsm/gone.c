@@ -41,7 +41,7 @@ static void on_timer(byre__timer_t *timer)
     (void)timer;
     for (int i = 0; i < DSM_REGIONS; i++) {
         dsm_region_t *region = &byre__dsm_regions[i];
-        if (region->id == 0 || region->attr.manager != BYRE_DSM_MANAGER_DYNAMIC) continue;
+        if (region->id == 0 || !is_dynamic(region)) continue;
         byre__dsm_lock(region);
         for (size_t unit = 0; region->id != 0 && region->under_way > 0; unit++) {
             unit = byre__dsm_next_touched(region, unit);
@@ -63,7 +63,7 @@ static void unit_gone(dsm_region_t *region, size_t unit, int dead)
     dsm_unit_t *u = &region->unit[unit];
     if (u->wanted != DSM_NONE) {
         byre__dsm_ack_from_dead(region, unit, dead);
-        if (region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC) {
+        if (is_dynamic(region)) {
             if (u->wanted != DSM_NONE) abandon(region, unit, dead);
         } else if (u->wanted != DSM_NONE && byre__dsm_manager(region, unit) == dead) {
             dsm_msg_t msg = { .kind = u->wanted, .first = unit, .count = 1, .peer = dead };

@@ -58,6 +58,7 @@ static void look_again(dsm_region_t *region, uint64_t ns)
     byre__timer_set(&region->timer, byre__now_ns() + ns);
 }
 
+/* Put off what is about one unit. */
 static void defer(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
                   const uint64_t *acks, uint32_t ticks)
 {
@@ -71,11 +72,9 @@ static void defer(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *m
     if (acks != NULL) memcpy(entry->acks, acks, words * sizeof *acks);
     *region->deferred_end = entry;
     region->deferred_end = &entry->next;
-    for (size_t i = msg->first; i < msg->first + msg->count; i++) {
-        region->unit[i].flags |= UNIT_DEFERRED;
-        if (msg->flags & DSM_CLOSED) /* this rank is the manager, and did not expect that */
-            byre__dsm_manager_open(region, i, msg->requester, msg->kind == DSM_WRITE);
-    }
+    region->unit[msg->first].flags |= UNIT_DEFERRED;
+    if (msg->flags & DSM_CLOSED) /* this rank is the manager, and did not expect that */
+        byre__dsm_manager_open(region, msg->first, msg->requester, msg->kind == DSM_WRITE);
     entry->msg.flags &= (uint16_t)~DSM_CLOSED;
     region->stats.held++;
     if (ticks != UINT32_MAX) look_again(region, (uint64_t)ticks * TICK_NS);
@@ -116,17 +115,15 @@ static void holder_deferred(dsm_region_t *region)
     region->deferred = NULL;
     region->deferred_end = &region->deferred;
     for (const dsm_deferred_t *entry = list; entry != NULL; entry = entry->next)
-        for (size_t i = 0; i < entry->msg.count; i++)
-            region->unit[entry->msg.first + i].flags &= (uint8_t)~UNIT_DEFERRED;
+        region->unit[entry->msg.first].flags &= (uint8_t)~UNIT_DEFERRED;
     while (list != NULL) {
         dsm_deferred_t *next = list->next;
-        region->stats.held--; /* it is counted once */
-        uint64_t before = region->stats.held;
+        uint64_t held = region->stats.held; /* it was counted when it was put off first */
         if (list->id == DSM_FORWARD)
             byre__dsm_holder_forward(region, &list->msg, list->has_acks ? list->acks : NULL);
         else
             byre__dsm_holder_invalidate(region, &list->msg);
-        if (region->stats.held == before) region->stats.held++;
+        region->stats.held = held;
         free(list);
         list = next;
     }
@@ -208,7 +205,7 @@ static void give(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *ack
                  DSM_NONE); /* invariant 2: only owners are asked */
     reduce(region, msg->first, msg->count, write ? DSM_NONE : DSM_READ);
     dsm_msg_t data = *msg;
-    bool hand_over = write && region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC;
+    bool hand_over = write && is_dynamic(region);
     if (hand_over) data.flags |= DSM_OWN;
     (void)byre__dsm_emit(region, msg->requester, DSM_DATA, &data, acks);
     for (size_t i = 0; hand_over && i < msg->count; i++)
@@ -227,7 +224,7 @@ void byre__dsm_holder_forward(dsm_region_t *region, const dsm_msg_t *msg, const 
 static void drop(dsm_region_t *region, const dsm_msg_t *msg)
 {
     if (!byre__dsm_no_invalidate) reduce(region, msg->first, msg->count, DSM_NONE);
-    if (region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC) /* there it will be: shorter chains */
+    if (is_dynamic(region)) /* there it will be: shorter chains */
         region->unit[msg->first].owner = 1 + msg->requester;
     (void)byre__dsm_emit(region, msg->requester, DSM_ACK, msg, NULL);
 }

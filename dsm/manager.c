@@ -37,11 +37,6 @@ struct request {
     bool have; /* the requester has a copy to read */
 };
 
-static bool is_dynamic(const dsm_region_t *region)
-{
-    return region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC;
-}
-
 int byre__dsm_home(const dsm_region_t *region, size_t unit)
 {
     switch (region->attr.home) {
@@ -182,7 +177,7 @@ static void serve_read(dsm_region_t *region, size_t first, size_t count,
 static void serve_write(dsm_region_t *region, size_t first, size_t count,
                         const struct request *request, const struct decision *decision)
 {
-    uint64_t readers[64];
+    uint64_t readers[DSM_WORDS_MAX];
     bool forward = decision->plan == PLAN_FORWARD;
     int source = forward ? decision->source : -1;
     dsm_msg_t msg = make(region, first, count, request);

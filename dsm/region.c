@@ -22,7 +22,9 @@ dsm_region_t byre__dsm_regions[DSM_REGIONS];
 dsm_world_t byre__dsm;
 
 static dsm_region_t *heap_region;
-static uint32_t generation = 1; /* counts the calls that make regions, which all ranks make alike */
+static uint32_t generation =
+    1; /* counts the calls that make regions, which all ranks make alike. With slot 0,
+                                 * the heap's, never free no id is 0 when it wraps */
 
 void byre__dsm_lock(dsm_region_t *region)
 {
@@ -156,7 +158,7 @@ undo_id:
 undo_frames:
     byre__dsm_frames_unmap(region->app, region->service, bytes);
 undo_reserve:
-    byre__dsm_frames_release(at, bytes);
+    byre__dsm_frames_release(at);
     return error;
 }
 
@@ -173,9 +175,10 @@ static void unmake(dsm_region_t *region)
     byre__timer_unset(&region->timer);
     byre__dsm_view_forget(region);
     unmap_tables(region);
-    if (region->under_way > 0) return; /* abandoned: units may still arrive in the service view */
+    /* Abandoned: units may still arrive in the service view. Only at the end: with a rank dead nobody frees. */
+    if (region->under_way > 0) return;
     byre__dsm_frames_unmap(region->app, region->service, region->bytes);
-    byre__dsm_frames_release((uintptr_t)region->app, region->bytes);
+    byre__dsm_frames_release((uintptr_t)region->app);
 }
 
 /* When a rank has failed, nobody waits for the others, who may still need what is here: it is served until
@@ -212,7 +215,7 @@ static bool may_call(int *error_out)
     return *error_out == BYRE_OK;
 }
 
-/* Padding shall be equal. */
+/* Member by member: ranks compare the bytes, of which padding is some. The name may differ. */
 static void copy_attr(byre_dsm_attr_t *to, const byre_dsm_attr_t *from)
 {
     memset(to, 0, sizeof *to);
@@ -417,7 +420,7 @@ static int start(void)
     }
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
-    (void)byre__dsm_view_start();
+    byre__dsm_view_start();
     error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;

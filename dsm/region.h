@@ -6,12 +6,14 @@
  *   request.c   the requester: asks the manager, installs what comes          (REQUEST, DATA, GRANT, ACK)
  *   manager.c   the manager: who has what, who is next             (REQUEST, CONFIRM; dynamic forwarding)
  *   holder.c    whoever has a copy: gives it, drops it, or puts that off            (FORWARD, INVALIDATE)
+ *   wire.c      the messages, on their way out and in
  *   view.c      what the application sees of the frames: protection changes, mappings counted
  *   frames.c    the window of addresses, the memfd with two views
  *   stream.c    detects strides, fetches ahead
  *   pin.c       byre_dsm_pin and unpin
- *   gone.c      peers that have failed
- *   region.c    alloc, free, publish; agreement of all ranks
+ *   gone.c      peers that have failed; lost.c: a touch of what they took with them
+ *   origin.c    was the thread inside MPI? origin_calls.c: what the kernel said to MPI
+ *   region.c    alloc, free, publish, by agreement of all ranks (agree.c); start and finish of the part
  *
  * Protocol and invariants 1-4, 6: docs/dsm.md. One lock a region guards all of its fields and units,
  * but for those that say otherwise. It is held across sends, which never block, and protection changes,
@@ -33,10 +35,6 @@
 
 /* In the order of what they permit. */
 enum dsm_access { DSM_NONE, DSM_READ, DSM_WRITE };
-
-/* A dsm node: what has frames and takes part in coherence. A rank now; ranks of one machine may share
- * their frames one day. */
-typedef int dsm_node_t;
 
 enum {
     UNIT_DATA_CAME = 1, /* requester of a write: only acknowledgements are missing */
@@ -82,28 +80,31 @@ typedef struct dsm_deferred {
     struct dsm_deferred *next;
     enum byre__dsm_id id; /* FORWARD or INVALIDATE */
     bool has_acks;
-    dsm_msg_t msg;
+    dsm_msg_t msg;   /* of one unit */
     uint64_t acks[]; /* as behind the message */
 } dsm_deferred_t;
 
 typedef struct dsm_region {
     pthread_mutex_t lock;
-    _Atomic uint32_t id; /* 0: not in use; a slot's number and how often it was used */
-    bool published;
+    _Atomic uint32_t
+        id; /* 0: not in use; else the call that made it, and its slot: id % DSM_REGIONS */
+    _Atomic bool published; /* read without the lock */
     char name[64];
     byre_dsm_attr_t attr;
     char *app, *service; /* the two views */
     size_t bytes, unit_bytes, units;
-    _Atomic bool retired;
+    _Atomic bool
+        retired; /* freed while a rank was dead: others may still be served. Without the lock */
     size_t block_units;  /* home placement BLOCK: units a rank */
     dsm_unit_t *unit;    /* [units] */
     uint8_t *touched;    /* [units / DSM_CHUNK + 1] some of these may not be all zero */
     uint64_t *copyset;   /* [units][words] manager: who may have a copy */
     uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
     uint64_t *missing;   /* [units][words] requester of a write: acknowledgements that are due */
-    _Atomic size_t under_way; /* units with `wanted` */
+    _Atomic size_t under_way; /* units with `wanted`; read without the lock by who waits for 0 */
     int latest_death;         /* 1 + the rank */
-    _Atomic bool abandoned;   /* dynamic: a rank died while requests were under way: gone.c */
+    _Atomic bool
+        abandoned; /* dynamic: a rank died while requests were under way: gone.c; as under_way */
     dsm_deferred_t *deferred, **deferred_end;
     byre__timer_t timer; /* to look at `deferred` */
     size_t queued;       /* requests that wait, of all units */
@@ -114,7 +115,8 @@ typedef struct dsm_region {
 
 enum {
     DSM_REGIONS = 1024,
-    DSM_CHUNK = 512 /* units; regions may be large and hardly used */
+    DSM_CHUNK = 512,   /* units; regions may be large and hardly used */
+    DSM_WORDS_MAX = 64 /* of a set of ranks: 4096 of them */
 };
 extern dsm_region_t byre__dsm_regions[DSM_REGIONS];
 
@@ -191,8 +193,13 @@ static inline size_t unit_at(const dsm_region_t *region, const void *addr)
     return (size_t)((const char *)addr - region->app) / region->unit_bytes;
 }
 
+static inline bool is_dynamic(const dsm_region_t *region)
+{
+    return region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC;
+}
+
 int byre__dsm_home(const dsm_region_t *region, size_t unit);
-/* Who is asked for it: with the dynamic manager the probable owner. */
+/* Who is asked for it: with the dynamic manager the probable owner, which is this rank if it is the owner. */
 int byre__dsm_manager(const dsm_region_t *region, size_t unit);
 
 /* ---- the protocol, all under the lock ------------------------------------------------------- */
@@ -202,9 +209,9 @@ int byre__dsm_manager(const dsm_region_t *region, size_t unit);
  * manager and are not here or under way. Returns how many units were asked for. */
 size_t byre__dsm_request(dsm_region_t *region, size_t first, size_t count, enum dsm_access kind,
                          bool wish);
-void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks,
-                           int source);
-void byre__dsm_holder_ack(dsm_region_t *region, const dsm_msg_t *msg, int source);
+void byre__dsm_requester_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks,
+                              int source);
+void byre__dsm_requester_ack(dsm_region_t *region, const dsm_msg_t *msg, int source);
 void byre__dsm_refused(dsm_region_t *region, const dsm_msg_t *msg);
 void byre__dsm_lost(dsm_region_t *region, const dsm_msg_t *msg, int source);
 /* An acknowledgement that will not come. */
@@ -238,9 +245,9 @@ void byre__dsm_deferred_drop(dsm_region_t *region);
 /* view.c */
 /* Let the application view of some units permit `access` and no more. */
 void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_access access);
-int byre__dsm_view_start(void);
+void byre__dsm_view_start(void);
 void byre__dsm_view_forget(dsm_region_t *region); /* it is being unmapped */
-extern long byre__dsm_view_budget;                /* mappings that protection changes may make */
+extern long byre__dsm_view_budget;                /* for tests */
 
 /* wire.c */
 /* Send a message of the protocol, or deliver it here if it is for this rank. acks may be NULL. BYRE_EPEER:
@@ -260,7 +267,7 @@ int byre__dsm_frames_start(void); /* BYRE_ENOMEM: no window of addresses; then t
 void byre__dsm_frames_stop(void);
 /* Address space in the window: the same on all ranks when called in the same order. 0: none. */
 uintptr_t byre__dsm_frames_reserve(size_t bytes, size_t align);
-void byre__dsm_frames_release(uintptr_t at, size_t bytes);
+void byre__dsm_frames_release(uintptr_t at);
 int byre__dsm_frames_map(uintptr_t at, size_t bytes, char **app_out, char **service_out);
 void byre__dsm_frames_unmap(char *app, char *service, size_t bytes);
 size_t byre__dsm_window_bytes(void);
@@ -279,9 +286,10 @@ void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need);
 void byre__dsm_origin_start(void);
 /* Was the interrupted code inside MPI? */
 bool byre__dsm_origin_is_mpi(const void *ucontext);
-
+/* The interrupted instruction. */
 const void *byre__dsm_origin_pc(const void *ucontext);
-bool byre__dsm_origin_is_library(const char *name); /* of MPI */
+/* Is the file a library of MPI, or one that it uses? */
+bool byre__dsm_origin_is_library(const char *name);
 /* origin_calls.c: from now on MPI's system calls on shared memory that is elsewhere are noticed. */
 void byre__dsm_origin_calls(void);
 
@@ -289,6 +297,7 @@ void byre__dsm_origin_calls(void);
 /* Calls the callback, which may not return; else the program ends. Nothing is locked. */
 _Noreturn void byre__dsm_tell_lost(const dsm_region_t *region, const struct byre__fault *fault,
                                    int rank);
+/* A line on standard error, for a person. */
 void byre__dsm_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* gone.c */

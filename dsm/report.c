@@ -29,7 +29,7 @@ enum {
     ENTRIES = GROUPS * GROUP_UNITS,
     STEPS = 64,     /* T3 */
     REGIONS = 1024, /* whose names are known, of those that a job makes */
-    UNIT_BITS = 36
+    UNIT_BITS = 32  /* of a key; the others are the region */
 };
 
 typedef struct site {

@@ -271,6 +271,7 @@ static void write_texts(int rank, byre__report_line_t *lines, size_t count,
 
 static void collect_texts(byre__report_line_t *lines, size_t count, size_t *asked)
 {
+    /* Room for all: the lines have at most MOST_UNITS units (report_merge.c), each once a rank. */
     uint64_t ips[BYRE_AM_INLINE / sizeof(uint64_t)];
 
     for (size_t r = 1; r < ranks(); r++) {

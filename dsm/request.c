@@ -117,11 +117,6 @@ static void complete(dsm_region_t *region, size_t first, size_t count, enum dsm_
     close_request(region, first, count);
 }
 
-static bool is_dynamic(const dsm_region_t *region)
-{
-    return region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC;
-}
-
 static void confirm(dsm_region_t *region, size_t first, size_t count, enum dsm_access kind, int to)
 {
     dsm_msg_t msg = { .region = region->id,
@@ -183,8 +178,8 @@ static void write_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_
     complete_writes(region, msg->first, msg->count);
 }
 
-void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks,
-                           int source)
+void byre__dsm_requester_data(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks,
+                              int source)
 {
     const dsm_unit_t *u = &region->unit[msg->first];
     if (u->wanted != msg->kind) return;                 /* lost meanwhile, says the manager */
@@ -205,7 +200,7 @@ void byre__dsm_holder_data(dsm_region_t *region, const dsm_msg_t *msg, const uin
         byre__dsm_manager_settle(region, i);
 }
 
-void byre__dsm_holder_ack(dsm_region_t *region, const dsm_msg_t *msg, int source)
+void byre__dsm_requester_ack(dsm_region_t *region, const dsm_msg_t *msg, int source)
 {
     for (size_t i = msg->first; i < msg->first + msg->count; i++)
         missing_of(region, i)[source / 64] ^= UINT64_C(1) << (source % 64);

@@ -6,8 +6,10 @@
  * What a unit's view permits (`mapped`) is at most what this rank may do (`access`), and may be less: the
  * next touch opens it, without a message. That is the way out when the kernel has no mappings left
  * (vm.max_map_count): each pair of neighbours with different protection takes one. They are counted
- * (`splits`), and before the kernel would refuse, the whole region is closed by one change, which makes
- * it one mapping again; it opens again as it is touched.
+ * (`splits`), and before the kernel would refuse, the whole region is closed, which makes it one mapping
+ * again; it opens again as it is touched. If that does not help because other regions have the mappings,
+ * those are closed too: else a region with room for one unit could never serve an instruction that needs
+ * two (invariant 4).
  */
 #include "region.h"
 
@@ -20,7 +22,7 @@
 
 enum { SPARE = 2000 }; /* mappings left to the rest of the process */
 
-long byre__dsm_view_budget;
+long byre__dsm_view_budget; /* splits that all regions together may have; tests lower it */
 static _Atomic long splits_of_all;
 static _Atomic bool told;
 
@@ -44,7 +46,7 @@ static long count_mappings(void)
     return lines;
 }
 
-int byre__dsm_view_start(void)
+void byre__dsm_view_start(void)
 {
     long most = read_number("/proc/sys/vm/max_map_count");
     if (most < 0) most = 65530;
@@ -52,7 +54,12 @@ int byre__dsm_view_start(void)
     if (byre__dsm_view_budget < 16) byre__dsm_view_budget = 16;
     atomic_store(&splits_of_all, 0);
     atomic_store(&told, false);
-    return BYRE_OK;
+}
+
+/* May one more unit be opened? It differs from both of its neighbours. */
+static bool is_short(void)
+{
+    return atomic_load_explicit(&splits_of_all, memory_order_relaxed) + 2 > byre__dsm_view_budget;
 }
 
 static const int protections[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
@@ -92,17 +99,38 @@ static void tell(void)
         "vm.max_map_count=1000000, or regions with larger units (attr.unit_pages)");
 }
 
-/* Close what is not pinned. Runs between pins, which are few. */
-static void flush(dsm_region_t *region)
+/* Close what is not pinned: runs between pins, which are few, and what nobody has touched, which is closed and
+ * whose entries in the table take no memory yet. */
+static void close_region(dsm_region_t *region)
 {
-    tell();
     region->stats.flushes++;
-    for (size_t i = 0; i < region->units;) {
+    for (size_t i = 0; (i = byre__dsm_next_touched(region, i)) < region->units;) {
         size_t end = i;
-        while (end < region->units && region->unit[end].pins == 0) end++;
+        while (end < region->units && region->touched[end / DSM_CHUNK] &&
+               region->unit[end].pins == 0)
+            end++;
         if (end > i && protect(region, i, end - i, DSM_NONE)) note(region, i, end - i, DSM_NONE);
         i = end + 1;
     }
+}
+
+/* The lock of another region is only tried, so there is no order of locks to break: who has it now will soon
+ * have finished, and the next flush finds it free. */
+static void close_others(const dsm_region_t *region, bool all)
+{
+    for (int i = 0; i < DSM_REGIONS && (all || is_short()); i++) {
+        dsm_region_t *other = &byre__dsm_regions[i];
+        if (other == region || other->id == 0 || pthread_mutex_trylock(&other->lock) != 0) continue;
+        if (other->id != 0 && other->splits > 0) close_region(other);
+        byre__dsm_unlock(other);
+    }
+}
+
+static void flush(dsm_region_t *region, bool all)
+{
+    tell();
+    close_region(region);
+    close_others(region, all);
 }
 
 void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_access access)
@@ -110,13 +138,9 @@ void byre__dsm_view(dsm_region_t *region, size_t first, size_t count, enum dsm_a
     bool all = true;
     for (size_t i = first; i < first + count && all; i++) all = region->unit[i].mapped == access;
     if (all) return;
-    if (__builtin_expect(atomic_load_explicit(&splits_of_all, memory_order_relaxed) + 2 >
-                                 byre__dsm_view_budget &&
-                             region->splits > 0,
-                         0))
-        flush(region);
+    if (__builtin_expect(is_short() && region->splits > 0, 0)) flush(region, false);
     if (__builtin_expect(!protect(region, first, count, access), 0)) {
-        flush(region);
+        flush(region, true);
         if (!protect(region, first, count, access)) {
             byre__dsm_say(
                 "the kernel refuses to change the protection of shared memory (errno %d): the "

@@ -6,11 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { WORDS_MAX = 64 }; /* 4096 ranks */
-
 struct packet {
     dsm_msg_t msg;
-    uint64_t acks[WORDS_MAX];
+    uint64_t acks[DSM_WORDS_MAX]; /* as many words as are needed travel */
 };
 
 static void deliver(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
@@ -25,13 +23,13 @@ static void deliver(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t 
         break;
     case DSM_DATA:
     case DSM_GRANT:
-        byre__dsm_holder_data(region, msg, acks, source);
+        byre__dsm_requester_data(region, msg, acks, source);
         break;
     case DSM_INVALIDATE:
         byre__dsm_holder_invalidate(region, msg);
         break;
     case DSM_ACK:
-        byre__dsm_holder_ack(region, msg, source);
+        byre__dsm_requester_ack(region, msg, source);
         break;
     case DSM_CONFIRM:
         byre__dsm_manager_confirm(region, msg, source);
@@ -55,7 +53,8 @@ int byre__dsm_emit(dsm_region_t *region, int to, enum byre__dsm_id id, const dsm
         deliver(region, id, msg, acks, to);
         return BYRE_OK;
     }
-    struct packet packet = { .msg = *msg };
+    struct packet packet; /* not set to zeros: of `acks` little is used */
+    packet.msg = *msg;
     size_t bytes = sizeof packet.msg;
     packet.msg.hops++;
     if (acks != NULL) {
@@ -98,8 +97,13 @@ static void on_message(const byre_am_t *am, void *arg)
     if (region == NULL) return;
     bool acks = am->bytes == sizeof *msg + byre__dsm.words * sizeof(uint64_t);
     region->stats.messages_in++;
-    region->stats.bytes_in += am->bulk_bytes;
-    deliver(region, id, msg, acks ? (const uint64_t *)(msg + 1) : NULL, am->source);
+    /* DATA without its bytes: the sender died while they came, or nobody wanted them when they began to come
+     * (place_data). What was asked for is still under way; if that rank is dead, gone.c ends it. */
+    bool whole = id != DSM_DATA || am->bulk != NULL;
+    if (__builtin_expect(whole, 1)) {
+        region->stats.bytes_in += am->bulk_bytes;
+        deliver(region, id, msg, acks ? (const uint64_t *)(msg + 1) : NULL, am->source);
+    }
     byre__dsm_unlock(region);
 }
 
@@ -112,14 +116,14 @@ static void *place_data(const byre_am_t *am, void *arg)
     if (region == NULL) return NULL;
     char *place = region->service + msg->first * region->unit_bytes;
     bool wanted = am->bulk_bytes == msg->count * region->unit_bytes &&
-                  region->unit[msg->first].wanted != DSM_NONE;
+                  region->unit[msg->first].wanted == msg->kind;
     byre__dsm_unlock(region);
     return wanted ? place : NULL;
 }
 
 int byre__dsm_wire_start(void)
 {
-    if (byre__dsm.words > WORDS_MAX) return BYRE_ERANGE;
+    if (byre__dsm.words > DSM_WORDS_MAX) return BYRE_ERANGE;
     for (int id = DSM_REQUEST; id < DSM_AGREE; id++) {
         int error = byre__am_register(id, on_message, id == DSM_DATA ? place_data : NULL,
                                       (void *)(uintptr_t)id); /* NOLINT */

@@ -16,7 +16,7 @@ enum byre__dsm_id {
     DSM_CONFIRM,                       /* requester -> manager */
     DSM_REFUSED,                       /* manager -> requester: a wish that cannot be met now */
     DSM_LOST,                          /* manager -> requester: `peer` had it, and is dead */
-    DSM_AGREE,                         /* a collective call: region.c */
+    DSM_AGREE,                         /* a collective call: agree.c */
     DSM_IDS_END
 };
 
@@ -35,11 +35,12 @@ typedef struct dsm_msg {
 } dsm_msg_t;
 
 enum {
-    DSM_WISH = 1,    /* REQUEST: the first unit is a wish too, like those behind it */
-    DSM_HAVE = 2,    /* REQUEST: the requester has copies to read */
-    DSM_OWN = 4,     /* DATA, GRANT, dynamic manager: the requester is the owner now */
-    DSM_CLOSED = 16, /* FORWARD, DATA, GRANT: no CONFIRM is awaited: manager.c */
-    DSM_FAILED = 8   /* CONFIRM: after LOST, nothing has come */
+    DSM_WISH = 1, /* REQUEST: the first unit is a wish too, like those behind it */
+    DSM_HAVE = 2, /* REQUEST: the requester has copies to read */
+    DSM_OWN = 4,  /* DATA, GRANT, dynamic manager: the requester is the owner now */
+    DSM_FAILED =
+        8, /* LOST: say what has become of it. CONFIRM: after that LOST, nothing has come */
+    DSM_CLOSED = 16 /* FORWARD, DATA, GRANT: no CONFIRM is awaited: manager.c */
 };
 
 _Static_assert(sizeof(dsm_msg_t) == 32, "fits in a cell");
