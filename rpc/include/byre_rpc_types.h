@@ -6,7 +6,23 @@
  *
  * A procedure's arguments travel as a *frame*: a struct with a field for each parameter and, last, one for
  * the result. Where a type depends on a sibling (size_is, length_is, switch_is), a generated function
- * computes it from the *container*: the frame, or the struct that the field is in.
+ * computes it from the *container*: the frame, or the innermost struct around the field; pointers, arrays
+ * and unions on the way do not change it. It gives -1 when the value does not fit in an int64_t.
+ *
+ * What generated tables keep to:
+ *   T1  A type has one table in its interface, whose address is its identity, except that arrays, pointers,
+ *       and unions with switch_is of a sibling have one for each declaration.
+ *   T2  An array that is a parameter is a POINTER with F_REF to its first element, with size_is even where
+ *       the size is constant.
+ *   T3  Bounds of strings, in `count` or size_is, include the NUL. An [out] string that the caller has the
+ *       room for, and the server must be given, has a bound.
+ *   T4  `values` of an enum ascend, without doubles.
+ *   T5  Among the fields of a struct, what an attribute of an ARRAY, FLEX or UNION reads comes before it.
+ *       What one of a POINTER reads may come after it, but is in place. Parameters stand in an order in
+ *       which what is read comes before what reads it, also when it is read through a [ref] pointer: not
+ *       always in order of offset.
+ *   T6  `invoke` and `rundown` are NULL in a program without the server stub.
+ *   T7  F_BULK: the element is of `size` 1 for void *, else F_FLAT.
  */
 #ifndef BYRE_RPC_TYPES_H
 #define BYRE_RPC_TYPES_H
@@ -113,7 +129,7 @@ typedef struct byre_rpc_interface {
     uint32_t proc_count;
     const byre_rpc_shared_t *shared;
     uint32_t shared_count;
-    void *client; /**< the library's: default binding */
+    void **client; /**< place of the library's default binding: the interface itself is constant */
 } byre_rpc_interface_t;
 
 #ifdef __cplusplus
