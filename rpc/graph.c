@@ -12,6 +12,7 @@
  *   G4  At the server the objects lie in the call's arena, which lives longer than the graph.
  */
 #include "graph.h"
+#include "pages.h"
 
 #include <byre_errors.h>
 #include <stdlib.h>
@@ -36,11 +37,23 @@ byre__rpc_graph_t *byre__rpc_graph_create(void)
     return graph;
 }
 
+static void free_objects(byre__rpc_graph_t *graph)
+{
+    if (graph->objects != graph->first_objects)
+        byre__rpc_pages_free(graph->objects, graph->room * sizeof *graph->objects);
+}
+
+static void free_slots(byre__rpc_graph_t *graph)
+{
+    if (graph->slots != graph->first_slots)
+        byre__rpc_pages_free(graph->slots, ((size_t)graph->slot_mask + 1) * sizeof *graph->slots);
+}
+
 void byre__rpc_graph_free(byre__rpc_graph_t *graph)
 {
     if (graph == NULL) return;
-    if (graph->objects != graph->first_objects) free(graph->objects);
-    if (graph->slots != graph->first_slots) free(graph->slots);
+    free_objects(graph);
+    free_slots(graph);
     free(graph->owners);
     free(graph->extras);
     free(graph);
@@ -60,12 +73,14 @@ static int grow(void **array, uint32_t *room, size_t each, uint32_t least)
 
 int byre__rpc_graph_grow(byre__rpc_graph_t *graph)
 {
-    bool first = graph->objects == graph->first_objects;
-    void *objects = first ? NULL : graph->objects;
-    int err = grow(&objects, &graph->room, sizeof *graph->objects, 0);
-    if (err != BYRE_OK) return err;
-    if (first) memcpy(objects, graph->first_objects, sizeof graph->first_objects);
+    if (graph->room > UINT32_MAX / 2) return BYRE_ENOMEM;
+    uint32_t room = 2 * graph->room;
+    byre__rpc_object_t *objects = byre__rpc_pages_alloc(room * sizeof *objects);
+    if (objects == NULL) return BYRE_ENOMEM;
+    memcpy(objects, graph->objects, graph->count * sizeof *objects);
+    free_objects(graph);
     graph->objects = objects;
+    graph->room = room;
     return BYRE_OK;
 }
 
@@ -80,9 +95,9 @@ static void insert(byre__rpc_graph_t *graph, uint32_t id)
 static int reindex(byre__rpc_graph_t *graph, unsigned bits)
 {
     if (bits > 31) return BYRE_ENOMEM;
-    uint64_t *slots = calloc((size_t)1 << bits, sizeof *slots);
+    uint64_t *slots = byre__rpc_pages_alloc(((size_t)1 << bits) * sizeof *slots);
     if (slots == NULL) return BYRE_ENOMEM;
-    if (graph->slots != graph->first_slots) free(graph->slots);
+    free_slots(graph);
     set_slots(graph, slots, bits);
     for (uint32_t id = 0; id < graph->count; id++) insert(graph, id);
     graph->indexed = graph->count;

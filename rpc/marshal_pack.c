@@ -133,6 +133,7 @@ static inline int pack_pointer(byre__rpc_packer_t *packer, const byre_rpc_type_t
     if (target == NULL)
         return via->flags & BYRE_RPC_F_REF ? BYRE_EINVAL : byre__rpc_put_u32(&packer->out, 0);
     if (packer->graph == NULL) return BYRE_EINVAL;
+    __builtin_prefetch(target); /* while its slot of the index is fetched */
     size_t count;
     int err = byre__rpc_extent(via, target, container, false, &count);
     if (err != BYRE_OK) return err;
