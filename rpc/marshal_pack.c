@@ -39,9 +39,11 @@ static int pack_flat(byre__rpc_packer_t *packer, const byre_rpc_type_t *type, co
 static int pack_elements(byre__rpc_packer_t *packer, const byre_rpc_type_t *element,
                          const unsigned char *place, size_t count, const void *container)
 {
-    if (byre__rpc_type_flat(element) && (!packer->out.swap || element->size == 1)) {
+    if (byre__rpc_type_flat(element)) {
         size_t align = element->align > 0 ? element->align : 1;
-        return byre__rpc_put_raw(&packer->out, place, count * element->size, align);
+        if (!packer->out.swap || element->size == 1)
+            return byre__rpc_put_raw(&packer->out, place, count * element->size, align);
+        if (byre__rpc_put(&packer->out, 0, align) == NULL) return BYRE_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
         int err = byre__rpc_pack_value(packer, element, place + i * element->size, container);

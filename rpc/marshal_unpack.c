@@ -93,11 +93,12 @@ static int unpack_flat(byre__rpc_unpacker_t *unpacker, void *place, size_t bytes
 static int unpack_elements(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *element,
                            unsigned char *place, size_t count, const void *container)
 {
-    if (byre__rpc_type_flat(element) &&
-        (!unpacker->in.swap || element->size == 1 || place == NULL)) {
+    if (byre__rpc_type_flat(element)) {
         size_t bytes, align = element->align > 0 ? element->align : 1;
         if (__builtin_mul_overflow(count, element->size, &bytes)) return BYRE_EPROTO;
-        return unpack_flat(unpacker, place, bytes, align);
+        if (!unpacker->in.swap || element->size == 1 || place == NULL)
+            return unpack_flat(unpacker, place, bytes, align);
+        if (byre__rpc_get(&unpacker->in, 0, align) == NULL) return BYRE_EPROTO;
     }
     for (size_t i = 0; i < count; i++) {
         int err = byre__rpc_unpack_value(unpacker, element, place + i * element->size, container);
