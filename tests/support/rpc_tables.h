@@ -3,6 +3,7 @@
 #ifndef RPC_TABLES_H
 #define RPC_TABLES_H
 
+#include "rpc/graph.h"
 #include "rpc/marshal.h"
 
 #include <byre_errors.h>
@@ -75,11 +76,45 @@ typedef struct rpc_trip {
     void *frame; /* the server's */
 } rpc_trip_t;
 
-/* The arena of the procedure that is running; NULL: malloc, as in a local call. */
+/* What a test has allocated, and has been given by replies: freed as a whole. */
+static struct {
+    void **items;
+    size_t count, room;
+} rpc_pool;
+
+__attribute__((unused)) static void *rpc_keep(void *item)
+{
+    if (rpc_pool.count == rpc_pool.room) {
+        rpc_pool.room = rpc_pool.room == 0 ? 64 : 2 * rpc_pool.room;
+        rpc_pool.items = realloc(rpc_pool.items, rpc_pool.room * sizeof(void *));
+    }
+    rpc_pool.items[rpc_pool.count++] = item;
+    return item;
+}
+
+/* New objects of a reply; one that has taken an old one's place is there already. */
+__attribute__((unused)) static void rpc_keep_new(const byre__rpc_graph_t *graph, uint32_t before)
+{
+    for (uint32_t id = before; id < graph->count; id++) {
+        bool there = false;
+        for (size_t i = 0; i < rpc_pool.count && !there; i++)
+            there = rpc_pool.items[i] == graph->objects[id].place;
+        if (!there) rpc_keep(graph->objects[id].place);
+    }
+}
+
+__attribute__((unused)) static void rpc_pool_free(void)
+{
+    for (size_t i = 0; i < rpc_pool.count; i++) free(rpc_pool.items[i]);
+    free(rpc_pool.items);
+    memset(&rpc_pool, 0, sizeof rpc_pool);
+}
+
+/* The arena of the procedure that is running; NULL: the pool, as in a local call. */
 static byre__rpc_arena_t **rpc_arena;
 __attribute__((unused)) static void *rpc_new(size_t bytes)
 {
-    return rpc_arena == NULL ? malloc(bytes) : byre__rpc_arena_alloc(rpc_arena, bytes);
+    return rpc_arena == NULL ? rpc_keep(malloc(bytes)) : byre__rpc_arena_alloc(rpc_arena, bytes);
 }
 
 static void rpc_trip_end(rpc_trip_t *trip)

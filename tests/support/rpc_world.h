@@ -328,6 +328,12 @@ static void change_tree(stock_t *stock, bool cut, chance_t *chance)
     }
 }
 
+/* A hostile client may have sent any number. */
+static void add(int32_t *number, uint32_t more)
+{
+    *number = (int32_t)((uint32_t)*number + more);
+}
+
 static void change_a(stock_t *stock, a_t *a, chance_t *chance)
 {
     switch (draw(chance, 8)) {
@@ -353,7 +359,7 @@ static void change_a(stock_t *stock, a_t *a, chance_t *chance)
         fill_more(a, stock, chance);
         break;
     default:
-        a->value++;
+        add(&a->value, 1);
     }
 }
 
@@ -361,7 +367,7 @@ static void change_b(b_t *b, chance_t *chance)
 {
     b->real += 1;
     if (b->array == NULL || b->n == 0) return;
-    b->array[draw(chance, b->n)] += 100;
+    add(&b->array[draw(chance, b->n)], 100);
     if (draw(chance, 4) == 0) b->n--;
 }
 
@@ -399,7 +405,7 @@ static void change_world(void *frame, void *arg)
             if (stock->b_count > 0) change_b(stock->bs[draw(chance, stock->b_count)], chance);
             break;
         case 2:
-            if (stock->cell_count > 0) *stock->cells[draw(chance, stock->cell_count)] += 7;
+            if (stock->cell_count > 0) add(stock->cells[draw(chance, stock->cell_count)], 7);
             break;
         case 3:
             change_tree(stock, cut, chance);

@@ -98,6 +98,21 @@ static bool same_world(const stock_t *l, const stock_t *r, const world_frame_t *
 
 /* ---- rounds ------------------------------------------------------------------------------------ */
 
+/* A call whose new objects go to the pool. */
+static int remote_call(world_frame_t *frame, bool swapped, chance_t *chance)
+{
+    rpc_trip_t trip;
+    int err = rpc_trip_there(&trip, &world_proc, frame, swapped, change_world, chance);
+    if (err == BYRE_OK) {
+        uint32_t before = trip.client->count;
+        err = byre__rpc_unpack_reply(&world_proc, trip.reply.data, trip.reply.used, NULL,
+                                     trip.client, frame);
+        rpc_keep_new(trip.client, before);
+    }
+    rpc_trip_end(&trip);
+    return err;
+}
+
 static const char *round_of(uint64_t seed)
 {
     static stock_t local, remote;
@@ -110,8 +125,7 @@ static const char *round_of(uint64_t seed)
     make_world(&remote_frame, &remote, &remote_out, most, &twin);
     if (!same_world(&local, &remote, &local_frame, &remote_frame)) return "twins differ";
     change_world(&local_frame, &chance);
-    if (rpc_call(&world_proc, &remote_frame, seed % 2 == 1, change_world, &twin) != BYRE_OK)
-        return "the call has failed";
+    if (remote_call(&remote_frame, seed % 2 == 1, &twin) != BYRE_OK) return "the call has failed";
     if (chance.state != twin.state) return "the procedure has seen something else";
     return same_world(&local, &remote, &local_frame, &remote_frame) ? NULL : "worlds differ";
 }
@@ -123,6 +137,7 @@ int main(int argc, char **argv)
     if (argc > 2) last = strtoull(argv[2], NULL, 0);
     for (uint64_t seed = first; seed <= last; seed++) {
         const char *wrong = round_of(seed);
+        rpc_pool_free();
         if (wrong == NULL) continue;
         printf("seed %llu: %s\n", (unsigned long long)seed, wrong);
         return 1;
