@@ -27,6 +27,7 @@ int byre__rpc_bytes_grow(byre__rpc_bytes_t *bytes, size_t more)
     if (more > PTRDIFF_MAX / 2 - bytes->used) return BYRE_ENOMEM;
     size_t needed = bytes->used + more;
     size_t room = bytes->room < FIRST_ROOM / 2 ? FIRST_ROOM : 2 * bytes->room;
+    if (room >= BYRE__RPC_HUGE) room *= 2; /* what is not touched costs nothing */
     if (room < needed) room = needed;
     unsigned char *data = enlarge(bytes, &room);
     if (data == NULL) return BYRE_ENOMEM;

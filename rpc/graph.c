@@ -73,8 +73,8 @@ static int grow(void **array, uint32_t *room, size_t each, uint32_t least)
 
 int byre__rpc_graph_grow(byre__rpc_graph_t *graph)
 {
-    if (graph->room > UINT32_MAX / 2) return BYRE_ENOMEM;
-    uint32_t room = 2 * graph->room;
+    if (graph->room > UINT32_MAX / 4) return BYRE_ENOMEM;
+    uint32_t room = 4 * graph->room; /* what is not touched costs nothing */
     byre__rpc_object_t *objects = byre__rpc_pages_alloc(room * sizeof *objects);
     if (objects == NULL) return BYRE_ENOMEM;
     memcpy(objects, graph->objects, graph->count * sizeof *objects);

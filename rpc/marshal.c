@@ -263,10 +263,9 @@ int byre__rpc_unpack_call(const byre_rpc_proc_t *proc, const void *data, size_t 
                           byre__rpc_graph_t **graph_out)
 {
     bool own_arena = *arena == NULL;
-    byre__rpc_unpacker_t unpacker = { .in = { .data = data, .end = bytes },
-                                      .frame = frame,
-                                      .arena = arena,
-                                      .budget = byre__rpc_budget(limits) };
+    byre__rpc_unpacker_t unpacker;
+    byre__rpc_unpacker_init(&unpacker, data, bytes, limits, arena);
+    unpacker.frame = frame;
     if (byre__rpc_needs_graph(proc)) {
         if (graph_out == NULL) return BYRE_EINVAL;
         unpacker.graph = byre__rpc_graph_create();

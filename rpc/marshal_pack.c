@@ -14,6 +14,8 @@
  *       writing finds all objects; graph_roots.c tells which lie in others; the second writes the outer
  *       ones only. References of such a message have a byte offset, and new objects the number of
  *       their pointer type, for the first pointer that is seen need not be of that type.
+ *   P5  A reply meets the objects of the call mostly in the order in which the call has met them: the one
+ *       after the last is tried before the index is asked, or made.
  */
 #include "marshal_pack.h"
 
@@ -305,9 +307,24 @@ int byre__rpc_pack_reference(byre__rpc_packer_t *packer, const byre_rpc_type_t *
                              uint32_t *id_out)
 {
     if (packer->roots != NULL) return refer_inside(packer, via, place, count, id_out);
+    byre__rpc_graph_t *graph = packer->graph;
+    if (packer->guess < packer->before) { /* P5 */
+        const byre__rpc_object_t *object = &graph->objects[packer->guess];
+        if (object->place == place && byre__rpc_object_fits(object, via, count)) {
+            *id_out = packer->guess++;
+            return byre__rpc_put_u32(&packer->out, *id_out + 1);
+        }
+    }
+    if (__builtin_expect(graph->indexed != graph->count, 0)) {
+        int err = byre__rpc_graph_index(graph);
+        if (err != BYRE_OK) return err;
+    }
     uint32_t slot = 0;
-    *id_out = byre__rpc_graph_find(packer->graph, place, via, count, &slot);
-    if (*id_out != BYRE__RPC_NO_OBJECT) return byre__rpc_put_u32(&packer->out, *id_out + 1);
+    *id_out = byre__rpc_graph_find(graph, place, via, count, &slot);
+    if (*id_out != BYRE__RPC_NO_OBJECT) {
+        if (*id_out > packer->guess) packer->guess = *id_out + 1;
+        return byre__rpc_put_u32(&packer->out, *id_out + 1);
+    }
     return refer_first(packer, via, place, count, owner, slot, id_out);
 }
 

@@ -33,8 +33,9 @@ static void *add_item(byre__rpc_list_t *list, size_t each)
 
 void byre__rpc_unpacker_fini(byre__rpc_unpacker_t *unpacker)
 {
-    free(unpacker->checks.items);
-    free(unpacker->handles.items);
+    if (unpacker->checks.items != NULL) free(unpacker->checks.items);
+    if (unpacker->handles.items != NULL) free(unpacker->handles.items);
+    if (unpacker->graph == NULL) return;
     free(unpacker->claims.items);
     free(unpacker->seen);
     byre__rpc_codes_fini(&unpacker->codes);

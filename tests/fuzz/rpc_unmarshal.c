@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { ROUNDS = 10000, LIMIT = 1 << 20 };
+enum { ROUNDS = 30000, LIMIT = 1 << 20 };
 
 #define MUST(condition)                                                         \
     do {                                                                        \
