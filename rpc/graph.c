@@ -10,6 +10,7 @@
  *       addresses, so objects that were allocated one after the other are found in few lines; the
  *       lines are scattered (multiplicative hashing, Knuth 6.4).
  *   G4  At the server the objects lie in the call's arena, which lives longer than the graph.
+ *   G5  An owner is noted when its object is appended: in ascending order.
  */
 #include "graph.h"
 #include "pages.h"
@@ -131,10 +132,22 @@ void byre__rpc_graph_truncate(byre__rpc_graph_t *graph, uint32_t count)
     graph->indexed = 0;
 }
 
-static uint32_t owner_place(const byre__rpc_graph_t *graph, uint32_t id)
+/* G5 */
+int byre__rpc_graph_own(byre__rpc_graph_t *graph, const byre__rpc_owner_t *owner)
+{
+    if (graph->owner_count == graph->owner_room) {
+        void *owners = graph->owners;
+        int err = grow(&owners, &graph->owner_room, sizeof *graph->owners, 8);
+        if (err != BYRE_OK) return err;
+        graph->owners = owners;
+    }
+    graph->owners[graph->owner_count++] = *owner;
+    return BYRE_OK;
+}
+
+byre__rpc_owner_t *byre__rpc_graph_owner(const byre__rpc_graph_t *graph, uint32_t id)
 {
     uint32_t low = 0, high = graph->owner_count;
-    if (high > 0 && graph->owners[high - 1].id < id) return high;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (graph->owners[middle].id < id)
@@ -142,31 +155,7 @@ static uint32_t owner_place(const byre__rpc_graph_t *graph, uint32_t id)
         else
             high = middle;
     }
-    return low;
-}
-
-/* The first one stays. */
-int byre__rpc_graph_own(byre__rpc_graph_t *graph, const byre__rpc_owner_t *owner)
-{
-    if (byre__rpc_graph_owner(graph, owner->id) != NULL) return BYRE_OK;
-    if (graph->owner_count == graph->owner_room) {
-        void *owners = graph->owners;
-        int err = grow(&owners, &graph->owner_room, sizeof *graph->owners, 8);
-        if (err != BYRE_OK) return err;
-        graph->owners = owners;
-    }
-    uint32_t at = owner_place(graph, owner->id);
-    memmove(&graph->owners[at + 1], &graph->owners[at],
-            (graph->owner_count - at) * sizeof *graph->owners);
-    graph->owners[at] = *owner;
-    graph->owner_count++;
-    return BYRE_OK;
-}
-
-const byre__rpc_owner_t *byre__rpc_graph_owner(const byre__rpc_graph_t *graph, uint32_t id)
-{
-    uint32_t at = owner_place(graph, id);
-    return at < graph->owner_count && graph->owners[at].id == id ? &graph->owners[at] : NULL;
+    return low < graph->owner_count && graph->owners[low].id == id ? &graph->owners[low] : NULL;
 }
 
 /* An object is named once. */

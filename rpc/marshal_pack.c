@@ -141,7 +141,8 @@ static inline int pack_pointer(byre__rpc_packer_t *packer, const byre_rpc_type_t
     size_t count;
     int err = byre__rpc_extent(via, target, container, false, &count);
     if (err != BYRE_OK) return err;
-    byre__rpc_owner_t owner = { .container = container == packer->frame ? NULL : container,
+    byre__rpc_owner_t owner = { .told = true,
+                                .container = container == packer->frame ? NULL : container,
                                 .slot = (void *const *)place };
     uint32_t id;
     return byre__rpc_pack_reference(packer, via, target, count, &owner, &id);
@@ -348,7 +349,7 @@ int byre__rpc_pack_object(byre__rpc_packer_t *packer, const byre__rpc_object_t *
 const void *byre__rpc_pack_container(const byre__rpc_packer_t *packer, uint32_t id)
 {
     const byre__rpc_owner_t *owner = byre__rpc_graph_owner(packer->graph, id);
-    if (owner == NULL) return NULL;
+    if (owner == NULL || !owner->told) return NULL;
     return owner->container == NULL ? packer->frame : owner->container;
 }
 

@@ -65,7 +65,8 @@ static int pack_restored(byre__rpc_packer_t *packer, uint32_t id)
     if (__builtin_expect(!byre__rpc_via_owned(object.via), 1))
         return byre__rpc_pack_object(packer, &object, NULL);
     const byre__rpc_owner_t *owner = byre__rpc_graph_owner(packer->graph, id);
-    bool there = owner != NULL && (owner->slot == NULL || *owner->slot == object.place);
+    bool there =
+        owner != NULL && owner->told && (owner->slot == NULL || *owner->slot == object.place);
     int err = byre__rpc_put_u32(&packer->out, there);
     if (err != BYRE_OK || !there) return err;
     return byre__rpc_pack_object(packer, &object, byre__rpc_pack_container(packer, id));
@@ -288,7 +289,8 @@ static int unpack_restored(reply_t *reply, uint32_t id)
     int err = shadow_of(reply, &object, &place);
     if (err != BYRE_OK) return err;
     if (place == NULL && reply->pin_count > 0) place = pinned(reply, id, &object);
-    unpacker->live = place == NULL ? NULL : object.place;
+    bool claims = place != NULL && id < unpacker->graph->restored; /* [out] has no old values */
+    unpacker->live = claims ? object.place : NULL;
     unpacker->shadow = place;
     err = byre__rpc_unpack_object(unpacker, &object, place, NULL);
     unpacker->live = NULL;

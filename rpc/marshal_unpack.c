@@ -401,7 +401,9 @@ static int meet(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *via)
     uint32_t id;
     err = byre__rpc_graph_append(unpacker->graph, place, via, count, &id);
     if (err != BYRE_OK && unpacker->reply) free(place);
-    return err;
+    if (err != BYRE_OK || !byre__rpc_via_owned(via)) return err;
+    byre__rpc_owner_t owner = { .id = id };
+    return byre__rpc_graph_own(unpacker->graph, &owner);
 }
 
 /* ---- references -------------------------------------------------------------------------------- */
@@ -438,10 +440,12 @@ static int check_reference(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t
         err = BYRE_EPROTO;
     if (err != BYRE_OK || offset != 0 || !byre__rpc_via_owned(via)) return err;
     if (id < unpacker->before || object->via != via) return BYRE_OK;
-    byre__rpc_owner_t owner = { .id = id,
-                                .container = container == unpacker->frame ? NULL : container,
-                                .slot = param ? NULL : slot };
-    return byre__rpc_graph_own(unpacker->graph, &owner);
+    byre__rpc_owner_t *owner = byre__rpc_graph_owner(unpacker->graph, id);
+    if (owner == NULL || owner->told) return BYRE_OK;
+    owner->told = true;
+    owner->container = container == unpacker->frame ? NULL : container;
+    owner->slot = param ? NULL : slot;
+    return BYRE_OK;
 }
 
 /* A reply: which objects are still used, which [unique] pointers have got new ones. */
@@ -517,7 +521,7 @@ int byre__rpc_unpack_object(byre__rpc_unpacker_t *unpacker, const byre__rpc_obje
 static const void *container_of(const byre__rpc_unpacker_t *unpacker, uint32_t id)
 {
     const byre__rpc_owner_t *owner = byre__rpc_graph_owner(unpacker->graph, id);
-    if (owner == NULL) return NULL;
+    if (owner == NULL || !owner->told) return NULL;
     return owner->container == NULL ? unpacker->frame : owner->container;
 }
 

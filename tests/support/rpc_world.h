@@ -301,6 +301,21 @@ static void make_world(world_frame_t *frame, stock_t *stock, a_t **out, uint32_t
                               .out = out };
 }
 
+/* All bytes of the caller's objects, one after the other. */
+__attribute__((unused)) static size_t picture(const stock_t *stock, unsigned char *to)
+{
+    unsigned char *at = to;
+    for (uint32_t i = 0; i < stock->a_count; i++, at += sizeof(a_t))
+        memcpy(at, stock->as[i], sizeof(a_t));
+    for (uint32_t i = 0; i < stock->b_count; i++, at += sizeof(b_t))
+        memcpy(at, stock->bs[i], sizeof(b_t));
+    for (uint32_t i = 0; i < stock->c_count; i++, at += sizeof(c_t))
+        memcpy(at, stock->cs[i], sizeof(c_t));
+    for (uint32_t i = 0; i < stock->cell_count; i++, at += sizeof(int32_t))
+        memcpy(at, stock->cells[i], sizeof(int32_t));
+    return (size_t)(at - to);
+}
+
 /* ---- changing: the procedure --------------------------------------------------------------------- */
 
 /* Nothing is cut off where something is added: a new object in the place of a lost one is written over it
