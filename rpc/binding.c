@@ -217,7 +217,7 @@ static void enlist(byre_rpc_binding_t binding)
 static void discard(byre_rpc_binding_t binding)
 {
     pthread_mutex_destroy(&binding->lock);
-    free(binding->looks);
+    byre__rpc_looks_free(binding->looks, binding->interface);
     free(binding);
 }
 

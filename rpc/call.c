@@ -7,12 +7,14 @@
  *        `-- rebind: the server has died; the call cannot have run, or is [idempotent] --'
  *
  * Arguments up to BYRE_AM_INLINE are packed on the stack and leave from there; larger ones on the heap, and leave
- * as bulk payload, which must stay until it is sent: `sending`.
+ * as bulk payload, which must stay until it is sent: `sending`. A large array that is the only one leaves from
+ * where it is, and comes back there (inspect.c).
  */
 #include "calls.h"
 
 #include "detector.h"
 #include "inject.h"
+#include "paged.h"
 #include "progress.h"
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@ struct call {
     byre__rpc_target_t target;
     byre__rpc_bytes_t bytes;
     byre__rpc_graph_t *graph;
+    void *array; /* the bulk array, if it travels apart */
+    size_t array_bytes;
     uint32_t number;
     bool contexts;
     bool may_have_run;
@@ -43,18 +47,50 @@ static void bulk_sent(int error, void *arg)
     atomic_store_explicit(&call->sending, false, memory_order_release);
 }
 
+static const byre__rpc_look_t *look_of(const struct call *call)
+{
+    return &call->binding->looks[call->number];
+}
+
 static int transmit(struct call *call)
 {
-    const size_t head = sizeof(byre__rpc_wire_call_t);
-    const unsigned char *data = call->bytes.data;
-    if (call->bytes.used <= BYRE_AM_INLINE)
-        return byre__rpc_send(call->target.rank, BYRE__AM_RPC_CALL, data, call->bytes.used, NULL, 0,
-                              NULL, NULL, true);
-    atomic_store(&call->sending, true);
-    int error = byre__rpc_send(call->target.rank, BYRE__AM_RPC_CALL, data, head, data + head,
-                               call->bytes.used - head, bulk_sent, call, true);
-    if (error != BYRE_OK) atomic_store(&call->sending, false);
+    size_t head = call->bytes.used, bulk_bytes = 0;
+    const void *bulk = NULL;
+    if (call->array != NULL) {
+        bool goes = look_of(call)->bulk->direct & BYRE_RPC_IN;
+        bulk = goes ? call->array : NULL;
+        bulk_bytes = goes ? call->array_bytes : 0;
+    } else if (head > BYRE_AM_INLINE) {
+        head = sizeof(byre__rpc_wire_call_t);
+        bulk = call->bytes.data + head;
+        bulk_bytes = call->bytes.used - head;
+    }
+    if (bulk_bytes > 0) atomic_store(&call->sending, true);
+    int error = byre__rpc_send(call->target.rank, BYRE__AM_RPC_CALL, call->bytes.data, head, bulk,
+                               bulk_bytes, bulk_sent, call, true);
+    if (error != BYRE_OK && bulk_bytes > 0) atomic_store(&call->sending, false);
     return error;
+}
+
+/* Does the bulk array travel apart? It has to be large, and MPI has to be able to reach it. Coming back it goes
+ * straight to its place, unless it may have to be sent once more. */
+static void look_at_array(struct call *call)
+{
+    const byre__rpc_look_t *look = look_of(call);
+    const uint32_t both = BYRE_RPC_IN | BYRE_RPC_OUT;
+    call->array = NULL;
+    if (look->bulk == NULL) return;
+    if ((look->bulk->direct & both) == both && (call->proc->flags & BYRE_RPC_P_IDEMPOTENT)) return;
+    void *array;
+    size_t bytes = byre__rpc_bulk_of(look, call->frame, &array);
+    if (bytes < BYRE__RPC_APART_FROM || array == NULL || byre__is_paged(array, bytes)) return;
+    call->array = array;
+    call->array_bytes = bytes;
+}
+
+static const byre_rpc_proc_t *packed_proc(const struct call *call)
+{
+    return call->array != NULL ? &look_of(call)->rest : call->proc;
 }
 
 /* Where calls go round, one that brings a handle goes to the handle's server. */
@@ -75,17 +111,20 @@ static int send_call(struct call *call, unsigned char *room, void *answer, size_
     if (error != BYRE_OK) return error;
     call->bytes = (byre__rpc_bytes_t){ room, sizeof(byre__rpc_wire_call_t), BYRE_AM_INLINE, true };
     if (call->contexts) byre__rpc_contexts_calling(&call->target);
-    error = byre__rpc_pack_call(call->proc, call->frame, false, &call->bytes, &call->graph);
+    look_at_array(call);
+    error = byre__rpc_pack_call(packed_proc(call), call->frame, false, &call->bytes, &call->graph);
     if (call->contexts) byre__rpc_contexts_called();
     if (error != BYRE_OK) return error;
     call->slot = byre__rpc_slot_begin(call->target.rank, answer, answer_room);
     if (call->slot == NULL) return BYRE_ENOMEM;
     call->id = byre__rpc_slot_call(call->slot);
-    bool one_way = call->proc->flags & BYRE_RPC_P_MAYBE;
+    byre__rpc_slot_expect(call->slot, call->array, call->array_bytes);
+    unsigned flags = call->proc->flags & BYRE_RPC_P_MAYBE ? BYRE__RPC_ONE_WAY : 0;
+    if (call->array != NULL) flags |= BYRE__RPC_APART;
     byre__rpc_wire_call_t wire = { .call = call->id,
                                    .server = call->target.server,
                                    .proc = (uint16_t)call->number,
-                                   .flags = one_way ? BYRE__RPC_ONE_WAY : 0 };
+                                   .flags = (uint16_t)flags };
     memcpy(call->bytes.data, &wire, sizeof wire);
     error = transmit(call);
     if (error != BYRE_OK) {
@@ -194,8 +233,11 @@ static int unpack(struct call *call)
         byre__rpc_contexts_calling(&call->target);
     }
     int error = BYRE_OK;
-    if (slot->error == BYRE_OK)
-        error = byre__rpc_unpack_reply(call->proc, slot->reply + skip, slot->bytes - skip, NULL,
+    bool comes = call->array != NULL && (look_of(call)->bulk->direct & BYRE_RPC_OUT);
+    if (slot->error == BYRE_OK && comes != ((slot->flags & BYRE__RPC_APART) != 0))
+        error = BYRE_EPROTO;
+    else if (slot->error == BYRE_OK)
+        error = byre__rpc_unpack_reply(packed_proc(call), slot->reply + skip, slot->bytes - skip, NULL,
                                        call->graph, call->frame);
     if (call->contexts) byre__rpc_contexts_called();
     return error;

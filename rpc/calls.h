@@ -51,7 +51,10 @@ typedef struct byre__rpc_wire_call {
     uint16_t proc;
     uint16_t flags;
 } byre__rpc_wire_call_t;
-enum { BYRE__RPC_ONE_WAY = 1 /* nobody waits for a reply */ };
+enum {
+    BYRE__RPC_ONE_WAY = 1, /* nobody waits for a reply */
+    BYRE__RPC_APART = 8    /* of call and reply: the bulk array is not among what was packed (inspect.c) */
+};
 
 typedef struct byre__rpc_wire_reply {
     uint64_t call;
@@ -71,12 +74,18 @@ int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void 
 /* ---- what procedures are like (inspect.c) -------------------------------------------------------- */
 
 typedef struct byre__rpc_look {
-    bool plain;    /* marshal.h: neither graph nor memory */
-    bool contexts; /* there are context handles among the parameters */
+    bool contexts;                /* there are context handles among the parameters */
+    const byre_rpc_field_t *bulk; /* the one array that may travel apart, or NULL */
+    byre_rpc_proc_t rest;         /* then: the procedure without it */
 } byre__rpc_look_t;
 
-/* One for each procedure; NULL: no memory. To be freed. */
+/* One for each procedure; NULL: no memory. */
 byre__rpc_look_t *byre__rpc_inspect(const byre_rpc_interface_t *interface);
+void byre__rpc_looks_free(byre__rpc_look_t *looks, const byre_rpc_interface_t *interface);
+/* The bulk array of a frame and its length in bytes; 0 also if its size makes no sense. */
+size_t byre__rpc_bulk_of(const byre__rpc_look_t *look, const void *frame, void **array_out);
+/* From here on it travels apart. */
+enum { BYRE__RPC_APART_FROM = BYRE_AM_INLINE };
 bool byre__rpc_interface_is_valid(const byre_rpc_interface_t *interface);
 
 /* ---- names (names.c) ----------------------------------------------------------------------------- */
@@ -117,13 +126,22 @@ typedef struct byre__rpc_slot {
     int error;
     uint16_t flags, closed;
     bool heap;            /* reply is malloc's, and whoever ends the slot's call frees it */
+    bool incoming;        /* the engine's: a bulk payload is on its way */
     unsigned char *reply; /* room for it is given by the call, or found by the engine */
     size_t room, bytes;
+    void *bulk; /* the caller's array, or NULL */
+    size_t bulk_bytes;
     unsigned char small[64];
 } byre__rpc_slot_t;
 
 /* With room for a reply, or NULL. NULL: no memory. */
 byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room);
+/* The array of the reply shall come straight to its place. Before the call is sent. */
+static inline void byre__rpc_slot_expect(byre__rpc_slot_t *slot, void *bulk, size_t bulk_bytes)
+{
+    slot->bulk = bulk;
+    slot->bulk_bytes = bulk_bytes;
+}
 uint64_t byre__rpc_slot_call(const byre__rpc_slot_t *slot);
 bool byre__rpc_slot_over(const byre__rpc_slot_t *slot);
 /* End it from this side, unless a reply has come or is coming. */
@@ -202,8 +220,10 @@ typedef enum byre__rpc_verdict {
 /* On the engine. `again`: the procedure may run once more. */
 byre__rpc_verdict_t byre__rpc_filter(int client, uint64_t call, bool again);
 /* Send a reply, and keep it for duplicates if `keep`. bytes begin with a byre__rpc_wire_reply_t; they are
- * taken over, or copied if borrowed. Any thread. */
-void byre__rpc_answer(int client, uint64_t call, byre__rpc_bytes_t *bytes, bool keep);
+ * taken over, or copied if borrowed. So is `bulk`, malloc's, an array that travels apart, or NULL. Any
+ * thread. */
+void byre__rpc_answer(int client, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk, size_t bulk_bytes,
+                      bool keep);
 void byre__rpc_answer_error(int client, uint64_t call, int error, bool ran);
 /* The call has an end without an answer. */
 void byre__rpc_filter_end(int client, uint64_t call);
@@ -221,8 +241,11 @@ typedef struct byre__rpc_job {
     uint64_t call;
     int client;
     uint32_t proc;
-    unsigned char *args; /* small, or malloc's */
+    unsigned char *args; /* small, bulk, or malloc's */
     size_t bytes;
+    void *bulk; /* malloc's: the payload, which is the arguments, or the array that travels apart */
+    size_t bulk_bytes;
+    bool apart;
     unsigned char small[256];
 } byre__rpc_job_t;
 

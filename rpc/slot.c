@@ -75,7 +75,8 @@ byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room)
     slot->reply = reply != NULL ? reply : slot->small;
     slot->room = reply != NULL ? room : sizeof slot->small;
     slot->bytes = 0;
-    slot->heap = false;
+    slot->heap = slot->incoming = false;
+    slot->bulk = NULL;
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
     atomic_store_explicit(&slot->tag, tag + WAITING - FREE, memory_order_release);
     return slot;
@@ -170,15 +171,24 @@ static bool find_room(byre__rpc_slot_t *slot, size_t bytes)
     return true;
 }
 
+/* An array that travels apart, to the caller's; its head is inline. */
+static void *room_for_bulk(byre__rpc_slot_t *slot, const byre_am_t *am, bool apart)
+{
+    if (!apart) return find_room(slot, am->bulk_bytes) ? slot->reply : NULL;
+    bool fits = slot->bulk != NULL && slot->bulk_bytes == am->bulk_bytes;
+    return fits ? slot->bulk : NULL;
+}
+
 static void *place(const byre_am_t *am, void *arg)
 {
     byre__rpc_wire_reply_t reply;
     byre__rpc_slot_t *slot = addressee(am, &reply);
     (void)arg;
     if (slot == NULL || !begin_filling(slot, reply.call)) return NULL;
-    if (find_room(slot, am->bulk_bytes)) return slot->reply;
-    fill_with_error(slot, BYRE_ENOMEM);
-    return NULL;
+    void *room = room_for_bulk(slot, am, reply.flags & BYRE__RPC_APART);
+    slot->incoming = room != NULL;
+    if (room == NULL) fill_with_error(slot, BYRE_EPROTO);
+    return room;
 }
 
 static void on_reply(const byre_am_t *am, void *arg)
@@ -191,14 +201,17 @@ static void on_reply(const byre_am_t *am, void *arg)
                              NULL, NULL, false);
     if (slot == NULL) return;
     if (am->bulk_bytes > 0) {
-        if ((atomic_load_explicit(&slot->tag, memory_order_relaxed) & 3) != FILLING) return;
-        if (am->bulk == NULL) { /* the sender is going, or there was no memory */
-            fill_with_error(slot, BYRE_ENOMEM);
+        if (!slot->incoming) return; /* it was refused */
+        slot->incoming = false;
+        if (am->bulk == NULL) { /* its sender is going */
+            fill_with_error(slot, BYRE_EPEER);
             return;
         }
-    } else {
+    } else if (!begin_filling(slot, reply.call)) {
+        return;
+    }
+    if (am->bulk_bytes == 0 || (reply.flags & BYRE__RPC_APART)) {
         size_t bytes = am->bytes - sizeof reply;
-        if (!begin_filling(slot, reply.call)) return;
         if (!find_room(slot, bytes)) {
             fill_with_error(slot, BYRE_ENOMEM);
             return;
@@ -218,8 +231,8 @@ void byre__rpc_slots_peer_gone(int rank)
     for (uint32_t i = 0; i < count; i++) {
         byre__rpc_slot_t *slot = slot_at(i);
         if (atomic_load(&slot->rank) != rank || (atomic_load(&slot->tag) & 3) != FILLING) continue;
-        if (!slot->heap) continue; /* somebody else ends it this moment */
-        slot->heap = false;
+        if (!slot->incoming) continue; /* somebody else ends it this moment */
+        slot->incoming = slot->heap = false;
         fill_with_error(slot, BYRE_EPEER);
     }
 }
