@@ -12,6 +12,7 @@
  */
 #include "calls.h"
 
+#include "counters.h"
 #include "detector.h"
 #include "inject.h"
 #include "paged.h"
@@ -67,7 +68,7 @@ static int transmit(struct call *call)
     }
     if (bulk_bytes > 0) atomic_store(&call->sending, true);
     int error = byre__rpc_send(call->target.rank, BYRE__AM_RPC_CALL, call->bytes.data, head, bulk,
-                               bulk_bytes, bulk_sent, call, true);
+                               bulk_bytes, bulk_sent, call, call->deadline_ns);
     if (error != BYRE_OK && bulk_bytes > 0) atomic_store(&call->sending, false);
     return error;
 }
@@ -115,10 +116,10 @@ static int send_call(struct call *call, unsigned char *room, void *answer, size_
     error = byre__rpc_pack_call(packed_proc(call), call->frame, false, &call->bytes, &call->graph);
     if (call->contexts) byre__rpc_contexts_called();
     if (error != BYRE_OK) return error;
-    call->slot = byre__rpc_slot_begin(call->target.rank, answer, answer_room);
+    call->slot = byre__rpc_slot_begin(call->target.rank, answer, answer_room, call->array,
+                                       call->array_bytes);
     if (call->slot == NULL) return BYRE_ENOMEM;
     call->id = byre__rpc_slot_call(call->slot);
-    byre__rpc_slot_expect(call->slot, call->array, call->array_bytes);
     unsigned flags = call->proc->flags & BYRE_RPC_P_MAYBE ? BYRE__RPC_ONE_WAY : 0;
     if (call->array != NULL) flags |= BYRE__RPC_APART;
     byre__rpc_wire_call_t wire = { .call = call->id,
@@ -220,7 +221,7 @@ static void tell_given_up(const struct call *call)
 {
     byre__rpc_wire_call_t wire = { .call = call->id, .server = call->target.server };
     (void)byre__rpc_send(call->target.rank, BYRE__AM_RPC_GIVEN_UP, &wire, sizeof wire, NULL, 0, NULL,
-                         NULL, true);
+                         NULL, BYRE__RPC_QUEUE);
 }
 
 static int unpack(struct call *call)
@@ -301,6 +302,7 @@ static void prepare(struct call *call, byre_rpc_binding_t binding, uint32_t numb
                            .number = number,
                            .frame = frame,
                            .contexts = binding->looks[number].contexts };
+    byre__count(rpc_calls);
     call->target.rank = -1;
     if (timeout_ms > 0) call->deadline_ns = byre__now_ns() + (uint64_t)timeout_ms * 1000000u;
 }

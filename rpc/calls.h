@@ -67,9 +67,11 @@ enum {
     BYRE__RPC_KEPT = 4 /* say when you have it */
 };
 
-/* Send, or let the tests lose or double it (inject.h). As byre__am_post; `patiently`: wait for room. */
+/* Send, or let the tests lose or double it (inject.h). As byre__am_post, but waits for room until the deadline
+ * (0: as long as it takes; BYRE_ETIMEOUT), if not BYRE__RPC_QUEUE; in handlers it never waits. */
+#define BYRE__RPC_QUEUE UINT64_MAX
 int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void *bulk, size_t bulk_bytes,
-                   byre__am_done_fn done, void *arg, bool patiently);
+                   byre__am_done_fn done, void *arg, uint64_t deadline_ns);
 
 /* ---- what procedures are like (inspect.c) -------------------------------------------------------- */
 
@@ -134,14 +136,9 @@ typedef struct byre__rpc_slot {
     unsigned char small[64];
 } byre__rpc_slot_t;
 
-/* With room for a reply, or NULL. NULL: no memory. */
-byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room);
-/* The array of the reply shall come straight to its place. Before the call is sent. */
-static inline void byre__rpc_slot_expect(byre__rpc_slot_t *slot, void *bulk, size_t bulk_bytes)
-{
-    slot->bulk = bulk;
-    slot->bulk_bytes = bulk_bytes;
-}
+/* With room for a reply, or NULL; with the caller's array, if it travels apart and comes back. NULL: no
+ * memory. */
+byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room, void *bulk, size_t bulk_bytes);
 uint64_t byre__rpc_slot_call(const byre__rpc_slot_t *slot);
 bool byre__rpc_slot_over(const byre__rpc_slot_t *slot);
 /* End it from this side, unless a reply has come or is coming. */

@@ -83,7 +83,7 @@ static void send_kept(int client, struct kept *kept)
     bool bulky = kept->bulk_bytes > 0;
     if (bulky) atomic_fetch_add(&kept->users, 1);
     int error = byre__rpc_send(client, BYRE__AM_RPC_REPLY, kept->data, kept->bytes, kept->bulk,
-                               kept->bulk_bytes, bulky ? was_sent : NULL, kept, false);
+                               kept->bulk_bytes, bulky ? was_sent : NULL, kept, BYRE__RPC_QUEUE);
     if (bulky && error != BYRE_OK) let_go(kept);
 }
 
@@ -195,7 +195,7 @@ static void answer_inline(struct client *client, int rank, uint64_t call, byre__
     if (is_latest(entry, call))
         entry->state = keep && keep_copy(entry, bytes) ? ANSWERED : ENDED;
     pthread_mutex_unlock(&client->lock);
-    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL, false);
+    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL, BYRE__RPC_QUEUE);
     byre__rpc_bytes_free(bytes);
 }
 

@@ -21,6 +21,7 @@
  */
 #include "calls.h"
 
+#include "counters.h"
 #include "log.h"
 #include "progress.h"
 #include <errno.h>
@@ -145,7 +146,10 @@ static int create_thread(byre__rpc_job_t *job)
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
     pthread_mutex_lock(&byre__rpc_serving);
     int error = room_for_thread() ? pthread_create(&pool.threads[pool.count], NULL, work, job) : ENOMEM;
-    if (error == 0) pool.count++;
+    if (error == 0) {
+        pool.count++;
+        byre__count(rpc_threads);
+    }
     pthread_mutex_unlock(&byre__rpc_serving);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (error == 0) return BYRE_OK;

@@ -9,6 +9,7 @@
  */
 #include "calls.h"
 
+#include "counters.h"
 #include "detector.h"
 #include "log.h"
 #include "progress.h"
@@ -80,6 +81,7 @@ static int invoke_and_pack(const struct served *served, byre__rpc_scope_t *scope
     const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
     byre__rpc_wire_reply_t *reply = (byre__rpc_wire_reply_t *)bytes->data;
     if (scope->held != NULL) byre__rpc_contexts_before(scope->held, proc, frame);
+    byre__count(rpc_served);
     proc->invoke(served->server->procs, frame);
     reply->flags |= BYRE__RPC_RAN;
     if (scope->held != NULL) {
@@ -287,7 +289,10 @@ static void on_call(const byre_am_t *am, void *arg)
     if (verdict == BYRE__RPC_FRESH) {
         int error = bulk && am->bulk == NULL ? BYRE_ENOMEM : accept(&served);
         if (error == BYRE_OK) return;
+        byre__count(rpc_refused);
         refuse(&served, error, call.flags & BYRE__RPC_ONE_WAY);
+    } else {
+        byre__count(rpc_duplicates);
     }
     free(am->bulk);
 }

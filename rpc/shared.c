@@ -96,7 +96,7 @@ static void run(byre__popup_job_t *popup)
     answer.error = find_or_make(&job->question, &answer.address);
     pthread_mutex_unlock(&making);
     (void)byre__rpc_send(job->rank, BYRE__AM_RPC_SHARED_AT, &answer, sizeof answer, NULL, 0, NULL, NULL,
-                         true);
+                         0);
     free(job);
 }
 
@@ -109,7 +109,7 @@ static void on_question(const byre_am_t *am, void *arg)
         struct answer answer = { .error = BYRE_ENOMEM };
         memcpy(&answer.number, &((const struct question *)am->data)->number, sizeof answer.number);
         (void)byre__rpc_send(am->source, BYRE__AM_RPC_SHARED_AT, &answer, sizeof answer, NULL, 0, NULL,
-                             NULL, false);
+                             NULL, BYRE__RPC_QUEUE);
         return;
     }
     job->job.run = run;
@@ -152,7 +152,7 @@ static int ask(int rank, uint64_t interface, uint64_t bytes, uint64_t *address_o
     pthread_mutex_unlock(&asking.lock);
     struct question question = { interface, bytes, self.number };
     int error = byre__rpc_send(rank, BYRE__AM_RPC_SHARED, &question, sizeof question, NULL, 0, NULL, NULL,
-                               true);
+                               0);
     if (error == BYRE_OK) (void)byre__wait_until(is_answered, &self, 0);
     pthread_mutex_lock(&asking.lock);
     struct asker **at = &asking.askers;

@@ -66,7 +66,7 @@ static _Thread_local byre__recycled_t own;
 
 /* ---- the call's side ------------------------------------------------------------------------------ */
 
-byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room)
+byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room, void *bulk, size_t bulk_bytes)
 {
     byre__rpc_slot_t *slot = byre__recycle_get(&slots, &own);
     if (slot == NULL) return NULL;
@@ -76,7 +76,8 @@ byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room)
     slot->room = reply != NULL ? room : sizeof slot->small;
     slot->bytes = 0;
     slot->heap = slot->incoming = false;
-    slot->bulk = NULL;
+    slot->bulk = bulk;
+    slot->bulk_bytes = bulk_bytes;
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
     atomic_store_explicit(&slot->tag, tag + WAITING - FREE, memory_order_release);
     return slot;
@@ -198,7 +199,7 @@ static void on_reply(const byre_am_t *am, void *arg)
     (void)arg;
     if (reply.flags & BYRE__RPC_KEPT) /* whoever waits or does not: there is no need to keep it */
         (void)byre__rpc_send(am->source, BYRE__AM_RPC_TAKEN, &reply.call, sizeof reply.call, NULL, 0,
-                             NULL, NULL, false);
+                             NULL, NULL, BYRE__RPC_QUEUE);
     if (slot == NULL) return;
     if (am->bulk_bytes > 0) {
         if (!slot->incoming) return; /* it was refused */
