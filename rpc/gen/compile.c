@@ -34,10 +34,10 @@ bool gen_compile(gen_t *gen, const char *path)
     }
     gen_unit_t *unit = gen_load(gen, source);
     gen->first = unit;
-    /* After a syntax error, what is missing would be complained of again. */
-    if (gen->diag.count > 0) return false;
+    /* What the parser skipped would be missing. */
+    if (gen->diag.syntax) return false;
     gen_resolve(gen, unit);
-    if (gen->name != NULL) gen_wires(gen);
+    if (gen->name != NULL && !gen->diag.syntax) gen_wires(gen);
     if (gen->diag.count == 0) gen_wires_finish(gen);
     return gen->diag.count == 0;
 }

@@ -5,6 +5,7 @@
 
 #include "arena.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 typedef struct gen_source {
@@ -30,6 +31,7 @@ typedef struct gen_diag {
     gen_arena_t *arena;
     gen_error_t errors[GEN_MAX_ERRORS];
     int count, dropped;
+    bool syntax; /* one of them is of the parser: what follows is guesswork */
 } gen_diag_t;
 
 /* Note an error. `remedy` says what to do, or is NULL. One line gets one error: what follows from it there

@@ -107,9 +107,11 @@ static void place(gen_sort_t *sort, gen_member_t *param)
     param->mark = sort->mark;
     for (const gen_need_t *need = param->needs; need != NULL; need = need->next) {
         if (need->member == param || (need->member->mark == sort->mark && !need->member->placed)) {
+            bool itself = need->member == param;
             gen_error(&sort->gen->diag, param->pos, "use a parameter of its own for the size",
-                      "the sizes of %s and %s depend on one another", param->name,
-                      need->member->name);
+                      itself ? "the size of %s depends on itself"
+                             : "the sizes of %s and %s depend on one another",
+                      param->name, need->member->name);
             continue;
         }
         place(sort, need->member);

@@ -42,6 +42,7 @@ typedef struct gen_member {
     size_t offset;
     int direct;      /* BYRE_RPC_IN, BYRE_RPC_OUT: of a parameter */
     int64_t *labels; /* of an arm */
+    gen_pos_t *label_pos;
     int label_count;
     bool is_default;
     int index;              /* in the text */

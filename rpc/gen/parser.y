@@ -254,6 +254,7 @@ argument: %empty { $$ = EXPR(OP_ABSENT, @$, NULL, NULL); }
     | expr
     | STRING
     | REAL
+    | basic { $$ = EXPR(OP_ABSENT, @1, NULL, NULL); }
     ;
 
 /* ---- types --------------------------------------------------------------------------------------- */
@@ -448,6 +449,7 @@ primary: NUMBER
 static void gen_yyerror(const gen_pos_t *pos, void *scanner, struct gen_parse *parse, const char *text)
 {
     (void)scanner;
+    parse->diag->syntax = true;
     bool full = text[0] == 'm'; /* "memory exhausted": the parser's stack is full */
     gen_error(parse->diag, *pos, full ? "give parts of it a name" : NULL, "%s",
               full ? "this is nested too deeply" : text);
@@ -464,16 +466,18 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
     const char *remedy = NULL;
     (void)scanner;
     if (count > 0 && count <= SAID) {
-        remedy = "here may stand";
+        remedy = "write";
         for (int i = 0; i < count; i++) {
             remedy = gen_format(parse->diag->arena, "%s%s %s", remedy,
                                 i == 0 ? "" : (i + 1 == count ? " or" : ","), yysymbol_name(expected[i]));
         }
+        remedy = gen_format(parse->diag->arena, "%s here", remedy);
     }
+    parse->diag->syntax = true;
     if (found == YYSYMBOL_YYEOF || found == YYSYMBOL_YYEMPTY) {
         gen_error(parse->diag, *pos, remedy, "the file ends too early");
     } else {
-        gen_error(parse->diag, *pos, remedy, "%s does not fit here", yysymbol_name(found));
+        gen_error(parse->diag, *pos, remedy, "%s is unexpected here", yysymbol_name(found));
     }
     return 0;
 }

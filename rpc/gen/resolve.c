@@ -329,7 +329,7 @@ void gen_resolve(gen_t *gen, gen_unit_t *unit)
     }
     interface_attrs(gen, unit);
     reserve_names(gen, unit);
-    for (gen_decl_t *decl = unit->items; decl != NULL; decl = decl->next) {
+    for (gen_decl_t *decl = unit->items; decl != NULL && !gen->diag.syntax; decl = decl->next) {
         switch (decl->kind) {
         case DECL_IMPORT:
             import_item(gen, decl);

@@ -172,7 +172,9 @@ bool gen_member_name(gen_t *gen, const char *name, gen_pos_t pos)
     if (!is_legal(gen, name, pos)) return false;
     const gen_symbol_t *macro = gen_lookup(gen, name, SPACE_NAMES);
     if (macro != NULL && macro->is_macro) {
-        taken(gen, macro, pos);
+        gen_error(&gen->diag, pos, "rename one of the two",
+                  "%s is a macro of C, from what stands at %s:%d", name, macro->pos.source->path,
+                  macro->pos.line);
         return false;
     }
     if (gen_lookup(gen, name, SPACE_MEMBERS) == NULL) insert(gen, name, SPACE_MEMBERS, pos);

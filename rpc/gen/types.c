@@ -245,9 +245,16 @@ static gen_type_t *struct_type(gen_t *gen, gen_spec_t *spec, const char *tag)
     return type;
 }
 
-static int by_value(const int64_t *a, const int64_t *b)
+typedef struct gen_label {
+    int64_t value;
+    gen_pos_t pos;
+} gen_label_t;
+
+static int by_value(const void *a, const void *b)
 {
-    return (*a > *b) - (*a < *b);
+    const gen_label_t *x = a, *y = b;
+    if (x->value != y->value) return x->value < y->value ? -1 : 1;
+    return x->pos.line != y->pos.line ? x->pos.line - y->pos.line : x->pos.column - y->pos.column;
 }
 
 /* Can the discriminant have this value? */
@@ -285,19 +292,21 @@ static void arm_labels(gen_t *gen, gen_type_t *type, gen_member_t *arm)
                   "an arm of a union without case or default");
     }
     arm->labels = gen_alloc(&gen->arena, ((size_t)count + 1) * sizeof arm->labels[0]);
+    arm->label_pos = gen_alloc(&gen->arena, ((size_t)count + 1) * sizeof arm->label_pos[0]);
     for (const gen_expr_t *label = labels; label != NULL; label = label->next) {
         int64_t value = 0;
         if (!gen_constant(gen, label, &value)) continue;
         if (type->switch_type != NULL && !value_fits(type->switch_type, value)) {
             gen_error(&gen->diag, label->pos, NULL, "the discriminant cannot have this value");
         }
-        arm->labels[arm->label_count++] = value;
+        arm->labels[arm->label_count] = value;
+        arm->label_pos[arm->label_count++] = label->pos;
     }
 }
 
 static void check_arms(gen_t *gen, gen_type_t *type)
 {
-    int64_t *all;
+    gen_label_t *all;
     int count = 0, defaults = 0;
     bool has_field = false;
     for (const gen_member_t *arm = type->members; arm != NULL; arm = arm->next) {
@@ -311,14 +320,15 @@ static void check_arms(gen_t *gen, gen_type_t *type)
     all = gen_alloc(&gen->arena, ((size_t)count + 1) * sizeof all[0]);
     count = 0;
     for (const gen_member_t *arm = type->members; arm != NULL; arm = arm->next) {
-        for (int i = 0; i < arm->label_count; i++) all[count++] = arm->labels[i];
-    }
-    qsort(all, (size_t)count, sizeof all[0], (int (*)(const void *, const void *))by_value);
-    for (int i = 1; i < count; i++) {
-        if (all[i] == all[i - 1]) {
-            gen_error(&gen->diag, type->pos, "remove one of the two", "two arms for the case %lld",
-                      (long long)all[i]);
+        for (int i = 0; i < arm->label_count; i++) {
+            all[count++] = (gen_label_t){ arm->labels[i], arm->label_pos[i] };
         }
+    }
+    qsort(all, (size_t)count, sizeof all[0], by_value);
+    for (int i = 1; i < count; i++) {
+        if (all[i].value != all[i - 1].value) continue;
+        gen_error(&gen->diag, all[i].pos, "remove one of the two", "a second arm for the case %lld",
+                  (long long)all[i].value);
     }
 }
 
@@ -340,7 +350,7 @@ static void union_arms(gen_t *gen, gen_type_t *type, const gen_spec_t *spec)
     for (gen_member_t *arm = type->members; arm != NULL; arm = arm->next)
         arm_labels(gen, type, arm);
     check_open_arrays(gen, type);
-    if (gen->diag.count == 0) check_arms(gen, type);
+    check_arms(gen, type);
     gen_layout(gen, type);
     type->complete = true;
 }

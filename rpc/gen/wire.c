@@ -153,6 +153,17 @@ static void check_param_use(gen_t *gen, const gen_check_t *check, const gen_memb
     }
 }
 
+/* Is it a pointer parameter that is never NULL? */
+static bool is_ref_param(const gen_member_t *param)
+{
+    int kind = pointer_kind(param->attrs, NULL);
+    for (const gen_type_t *type = param->type; kind == 0; type = type->element) {
+        if (type->kind == TY_ALIAS) kind = pointer_kind(type->attrs, NULL);
+        if (type->kind != TY_ALIAS && type->kind != TY_CONST) break;
+    }
+    return (kind == 0 || kind == BYRE_RPC_F_REF) && !gen_is_context(param->type);
+}
+
 static void check_use(gen_t *gen, gen_member_t *used, bool through, gen_pos_t pos, void *arg)
 {
     const gen_check_t *check = arg;
@@ -165,8 +176,7 @@ static void check_use(gen_t *gen, gen_member_t *used, bool through, gen_pos_t po
         return;
     }
     if (through) {
-        if (type->kind != TY_POINTER || !b->container->is_frame || used->wire == NULL ||
-            (used->wire->flags & BYRE_RPC_F_REF) == 0 || gen_is_context(used->type)) {
+        if (type->kind != TY_POINTER || !b->container->is_frame || !is_ref_param(used)) {
             gen_error(&gen->diag, pos, "put the number itself there",
                       "* reads what a [ref] pointer among the parameters points to, and %s is none",
                       used->name);
@@ -191,6 +201,13 @@ static void check_use(gen_t *gen, gen_member_t *used, bool through, gen_pos_t po
         gen_error(&gen->diag, pos, GEN_TEXT(gen, "move %s before %s", used->name, b->member->name),
                   "%s must be known before %s arrives", used->name, b->member->name);
     }
+}
+
+static bool has_member(const gen_type_t *container, const gen_expr_t *expr)
+{
+    if (expr->op == OP_NAME) return gen_member_find(container, expr->text) != NULL;
+    return (expr->left != NULL && has_member(container, expr->left)) ||
+           (expr->right != NULL && has_member(container, expr->right));
 }
 
 /* Names, numbers, + - * / %: what is left is a constant, or an error. */
@@ -234,7 +251,10 @@ static bool check_formula(gen_build_t *b, const gen_expr_t *expr)
                   "an integer is wanted here");
         return false;
     default:
-        return gen_constant(gen, expr, &value);
+        if (!has_member(b->container, expr)) return gen_constant(gen, expr, &value);
+        gen_error(&gen->diag, expr->pos, "compute it in the program, and pass it",
+                  "only + - * / %% are computed from what is sent");
+        return false;
     }
 }
 
@@ -417,8 +437,8 @@ static void string_pointer(gen_build_t *b, gen_wire_t *wire, gen_type_t *type, i
     }
     add_formulas(b, wire, level, false);
     bool out = (b->member->direct & BYRE_RPC_OUT) != 0;
-    if (level == 0 && b->is_param && out && wire->count == 0 && wire->size_is == NULL &&
-        gen->diag.count == 0 && (wire->flags & BYRE_RPC_F_REF) != 0) {
+    if (level == 0 && b->is_param && out && wire->count == 0 && b->size_is == NULL &&
+        (wire->flags & BYRE_RPC_F_REF) != 0) {
         gen_error(&gen->diag, b->member->pos,
                   GEN_TEXT(gen,
                            "write [string, max(100)] or [string, size_is(n)] for room of the "
@@ -547,7 +567,7 @@ static gen_wire_t *array_wire(gen_build_t *b, gen_type_t *type, int level, bool 
     }
     add_formulas(b, wire, level, !b->container->is_frame);
     if (wire->kind == BYRE_RPC_FLEX && wire->size_is == NULL) {
-        if (gen->diag.count == 0 || nth(b->size_is, level) == NULL) {
+        if (nth(b->size_is, level) == NULL) {
             gen_error(&gen->diag, b->member->pos, "write [size_is(n)]",
                       "nobody knows how many elements %s has", b->member->name);
         }
@@ -636,18 +656,9 @@ void gen_wires(gen_t *gen)
 {
     gen->pointer_default = gen->first->pointer_default;
     for (gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next) {
-        /* Pointers first: an attribute may ask whether one is [ref]. */
-        for (int pass = 0; pass < 2; pass++) {
-            for (gen_member_t *m = proc->frame->members; m != NULL; m = m->next) {
-                bool plain = gen_attr_find(m->attrs, "size_is") == NULL &&
-                             gen_attr_find(m->attrs, "length_is") == NULL &&
-                             gen_attr_find(m->attrs, "first_is") == NULL &&
-                             gen_attr_find(m->attrs, "switch_is") == NULL;
-                if (plain != (pass == 0)) continue;
-                build_member(
-                    gen, proc->frame, NULL, m,
-                    GEN_TEXT(gen, "%s__%s", proc->name, m->name[0] == 0 ? "result" : m->name));
-            }
+        for (gen_member_t *m = proc->frame->members; m != NULL; m = m->next) {
+            const char *name = m->name[0] == 0 ? "result" : m->name;
+            build_member(gen, proc->frame, NULL, m, GEN_TEXT(gen, "%s__%s", proc->name, name));
         }
     }
     /* Also what no procedure uses: it may be wrong all the same. */
