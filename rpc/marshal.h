@@ -52,7 +52,7 @@ int byre__rpc_unpack_call(const byre_rpc_proc_t *proc, const void *data, size_t 
                           const byre__rpc_limits_t *limits, void *frame, byre__rpc_arena_t **arena,
                           byre__rpc_graph_t **graph_out);
 int byre__rpc_pack_reply(const byre_rpc_proc_t *proc, const void *frame, bool wire_swapped,
-                         const byre__rpc_graph_t *graph, byre__rpc_bytes_t *bytes);
+                         byre__rpc_graph_t *graph, byre__rpc_bytes_t *bytes);
 /* Into the caller's objects. Checks the whole message before it changes the first byte. */
 int byre__rpc_unpack_reply(const byre_rpc_proc_t *proc, const void *data, size_t bytes,
                            const byre__rpc_limits_t *limits, byre__rpc_graph_t *graph, void *frame);

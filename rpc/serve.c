@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A call at its server, from arrival to reply.
+ *
+ *   CALL arrives --filter--> duplicate: dropped, or answered with the kept reply
+ *      |--no such server, no such procedure, queue full: refused, and has not run
+ *      |--served on the engine: run at once, in the handler
+ *      `--else a job: waits for a thread of the pool (pool.c), or for byre_rpc_serve (polled.c)
+ */
+#include "calls.h"
+
+#include "detector.h"
+#include "log.h"
+#include "progress.h"
+#include "recycle.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRAME = 1024, JOBS = 64 };
+
+static void *create_job(void)
+{
+    return malloc(sizeof(byre__rpc_job_t));
+}
+static byre__recycler_t jobs = BYRE__RECYCLER(JOBS, 4 * JOBS, create_job, free);
+static _Thread_local byre__recycled_t own_jobs;
+
+static void put_job(byre__rpc_job_t *job)
+{
+    if (job->args != job->small) free(job->args);
+    byre__recycle_put(&jobs, &own_jobs, job);
+}
+
+/* ---- running a procedure ------------------------------------------------------------------------------------ */
+
+struct served { /* a call as the thread that runs it sees it */
+    byre_rpc_server_t server;
+    const unsigned char *args;
+    size_t bytes;
+    uint64_t call;
+    int client;
+    uint32_t proc;
+    bool pooled;
+};
+
+/* Reads the arguments, runs, writes the reply. calls.h, invariant 2. */
+static void run_in_frame(const struct served *served, byre__rpc_scope_t *scope, void *frame,
+                         byre__rpc_bytes_t *bytes)
+{
+    const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
+    bool contexts = served->server->looks[served->proc].contexts;
+    byre__rpc_wire_reply_t *reply = (byre__rpc_wire_reply_t *)bytes->data;
+    byre__rpc_graph_t *graph = NULL;
+    if (contexts) byre__rpc_contexts_serving(scope);
+    int error = byre__rpc_unpack_call(proc, served->args, served->bytes, NULL, frame, &scope->arena, &graph);
+    if (error == BYRE_OK) {
+        proc->invoke(served->server->procs, frame);
+        reply->flags = BYRE__RPC_RAN;
+        if (!(proc->flags & BYRE_RPC_P_MAYBE))
+            error = byre__rpc_pack_reply(proc, frame, false, graph, bytes);
+    } else {
+        byre__info("a call of %s from rank %d cannot be read: %s", proc->name, served->client,
+                   byre_error_name(error));
+    }
+    if (contexts) byre__rpc_contexts_served(scope, error == BYRE_OK, bytes);
+    reply = (byre__rpc_wire_reply_t *)bytes->data; /* it may have moved */
+    reply->error = error;
+    if (error != BYRE_OK) bytes->used = sizeof *reply;
+    byre__rpc_graph_free(graph);
+}
+
+static void run(const struct served *served)
+{
+    _Alignas(16) unsigned char room[BYRE_AM_INLINE], on_stack[FRAME];
+    const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
+    byre__rpc_scope_t scope = { .outer = byre__rpc_scope,
+                                .server = served->server,
+                                .client = served->client,
+                                .pooled = served->pooled };
+    byre__rpc_bytes_t bytes = { room, sizeof(byre__rpc_wire_reply_t), sizeof room, true };
+    memcpy(room, &(byre__rpc_wire_reply_t){ .call = served->call }, sizeof(byre__rpc_wire_reply_t));
+    void *frame = proc->frame_bytes <= FRAME ? on_stack : malloc(proc->frame_bytes);
+    if (frame == NULL) {
+        byre__rpc_answer_error(served->client, served->call, BYRE_ENOMEM, false);
+        return;
+    }
+    byre__rpc_scope = &scope;
+    run_in_frame(served, &scope, frame, &bytes);
+    byre__rpc_scope = scope.outer;
+    if (proc->flags & BYRE_RPC_P_MAYBE) {
+        byre__rpc_bytes_free(&bytes);
+        byre__rpc_filter_end(served->client, served->call);
+    } else {
+        byre__rpc_answer(served->client, served->call, &bytes, !(proc->flags & BYRE_RPC_P_IDEMPOTENT));
+    }
+    if (scope.arena != NULL) byre__rpc_arena_free(scope.arena);
+    if (frame != on_stack) free(frame);
+}
+
+void byre__rpc_job_run(byre__rpc_job_t *job, bool pooled)
+{
+    struct served served = { .server = job->server,
+                             .args = job->args,
+                             .bytes = job->bytes,
+                             .call = job->call,
+                             .client = job->client,
+                             .proc = job->proc,
+                             .pooled = pooled };
+    if (!byre__peer_absent(job->client)) run(&served);
+    put_job(job);
+}
+
+void byre__rpc_job_refuse(byre__rpc_job_t *job, int error)
+{
+    byre__rpc_answer_error(job->client, job->call, error, false);
+    put_job(job);
+}
+
+void byre__rpc_job_drop(byre__rpc_job_t *job)
+{
+    byre__rpc_filter_end(job->client, job->call);
+    put_job(job);
+}
+
+/* ---- arrival ---------------------------------------------------------------------------------------------- */
+
+static void *place(const byre_am_t *am, void *arg)
+{
+    (void)arg;
+    return malloc(am->bulk_bytes);
+}
+
+static byre__rpc_job_t *make_job(const struct served *served, bool bulk)
+{
+    byre__rpc_job_t *job = byre__recycle_get(&jobs, &own_jobs);
+    if (job == NULL) return NULL;
+    job->server = served->server;
+    job->call = served->call;
+    job->client = served->client;
+    job->proc = served->proc;
+    job->bytes = served->bytes;
+    job->args = job->small;
+    if (bulk) {
+        job->args = (unsigned char *)(uintptr_t)served->args;
+    } else if (served->bytes > sizeof job->small) {
+        job->args = malloc(served->bytes);
+        if (job->args == NULL) {
+            job->args = job->small;
+            put_job(job);
+            return NULL;
+        }
+    }
+    if (!bulk && served->bytes > 0) memcpy(job->args, served->args, served->bytes);
+    return job;
+}
+
+/* Hand it to somebody. BYRE_OK, or why it is refused. */
+static int hand_over(const struct served *served, bool bulk)
+{
+    byre__rpc_job_t *job = make_job(served, bulk);
+    if (job == NULL) return BYRE_ENOMEM;
+    int error = served->server->attr.serving == BYRE_RPC_POPUP ? byre__rpc_pool_submit(job)
+                                                               : byre__rpc_polled_submit(job);
+    if (error == BYRE_OK) return BYRE_OK;
+    if (bulk) job->args = job->small; /* the caller frees it */
+    put_job(job);
+    return error;
+}
+
+/* BYRE_OK: whoever runs it has it, or it has run. */
+static int accept(struct served *served, bool bulk)
+{
+    if (served->server == NULL) return BYRE_ENOTFOUND;
+    if (served->proc >= served->server->interface->proc_count) return BYRE_EPROTO;
+    if (served->server->attr.serving != BYRE_RPC_ENGINE) return hand_over(served, bulk);
+    run(served);
+    if (bulk) free((void *)(uintptr_t)served->args);
+    return BYRE_OK;
+}
+
+static void on_call(const byre_am_t *am, void *arg)
+{
+    byre__rpc_wire_call_t call;
+    (void)arg;
+    if (am->bytes < sizeof call) return;
+    memcpy(&call, am->data, sizeof call);
+    byre_rpc_server_t server = byre__rpc_server_find(call.server);
+    bool bulk = am->bulk_bytes > 0;
+    struct served served = { .server = server,
+                             .args = bulk ? am->bulk : (const unsigned char *)am->data + sizeof call,
+                             .bytes = bulk ? am->bulk_bytes : am->bytes - sizeof call,
+                             .call = call.call,
+                             .client = am->source,
+                             .proc = call.proc };
+    bool again = server != NULL && call.proc < server->interface->proc_count &&
+                 (server->interface->procs[call.proc].flags & BYRE_RPC_P_IDEMPOTENT);
+    byre__rpc_verdict_t verdict = byre__rpc_filter(am->source, call.call, again);
+    int error = verdict == BYRE__RPC_NO_ROOM || (bulk && am->bulk == NULL) ? BYRE_ENOMEM : BYRE_OK;
+    if (verdict == BYRE__RPC_FRESH && error == BYRE_OK) error = accept(&served, bulk);
+    else if (verdict == BYRE__RPC_DROP) error = BYRE_EEXIST;
+    if (error == BYRE_OK) return;
+    if (bulk) free(am->bulk);
+    if (verdict == BYRE__RPC_FRESH) {
+        if (call.flags & BYRE__RPC_ONE_WAY)
+            byre__rpc_filter_end(am->source, call.call);
+        else
+            byre__rpc_answer_error(am->source, call.call, error, false);
+    }
+}
+
+/* The client has given up: a call that still waits for a thread need not run. */
+static void on_given_up(const byre_am_t *am, void *arg)
+{
+    byre__rpc_wire_call_t call;
+    (void)arg;
+    if (am->bytes != sizeof call) return;
+    memcpy(&call, am->data, sizeof call);
+    byre_rpc_server_t server = byre__rpc_server_find(call.server);
+    if (server == NULL || server->attr.serving == BYRE_RPC_ENGINE) return;
+    byre__rpc_job_t *job = byre__rpc_queue_remove(server, am->source, call.call);
+    if (job != NULL) byre__rpc_job_drop(job);
+}
+
+int byre__rpc_serve_start(void)
+{
+    int error = byre__am_register(BYRE__AM_RPC_CALL, on_call, place, NULL);
+    if (error == BYRE_OK) error = byre__am_register(BYRE__AM_RPC_GIVEN_UP, on_given_up, NULL, NULL);
+    return error;
+}
+
+void byre__rpc_serve_stop(void)
+{
+    byre__recycle_fini(&jobs, &own_jobs);
+}
