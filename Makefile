@@ -16,6 +16,7 @@
 #   $(eval $(call program,NAME,SOURCES,LIBS))   a program, installed: $(BIN)/NAME
 #   $(eval $(call private,PATH,SOURCES,LIBS))   a program, not installed: PATH
 #   TESTS_ALL += tests/unit/foo.c               a test; see tests/part.mk
+#   FUZZERS   += $(OBJ)/tests/fuzz/foo          a program: CORPUS-DIRECTORY SECONDS
 #
 # Where things go: objects to $(OBJ), programs to $(BIN), libraries to $(LIB), all below the build
 # directory. Another set of flags uses another OBJ (see asan-check), so builds never mix.
@@ -109,6 +110,7 @@ HELPERS   :=
 HELPER_FILES :=
 MANPAGES  :=
 TESTS_ALL :=
+FUZZERS   :=
 PROGRAMS  :=
 PRIVATES  :=
 PROG_SRCS :=

@@ -6,6 +6,7 @@
 #   tests/sh/*.sh       the commands, as a user types them
 #   tests/fault/*.sh    kill and cut; tests/fault/*.c are the programs they use
 #   tests/lab/*.sh      several nodes: byre lab, and jobs on it; tests/lab/*.c are their programs
+#   tests/fuzz/*.c      fuzzers, with tests/fuzz/corpus/NAME; a part.mk says how each is made: FUZZERS
 #   tests/support/*.c   linked into every test program
 #
 # tests/run runs them; its head says what a test may ask for.
@@ -38,7 +39,7 @@ $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
 endif
 MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS))
 
-tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS)
+tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS) $(FUZZERS)
 
 # What the runner and the scripts need to know.
 TEST_ENV = BYRE_SRCDIR='$(abspath $(srcdir))' BYRE_BUILDDIR='$(CURDIR)' BYRE_OBJ='$(abspath $(OBJ))' \
@@ -54,6 +55,19 @@ check: all tests
 # Jobs on several nodes, in a lab on this machine. Takes root; without it every test is skipped.
 lab-check: all tests
 	@$(TEST_ENV) BYRE_TEST_MPI='$(TEST_MPI)' $(srcdir)/tests/run $(TEST_LAB)
+
+# ---- fuzzers: a few seconds in `make check', as long as you like here, sanitized ---------------------
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz fuzz-run
+fuzz:
+	@$(ASAN_ENV) $(MAKE) --no-print-directory fuzz-run OBJ=obj-asan FUZZ_SECONDS=$(FUZZ_SECONDS) \
+	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1'
+fuzz-run: $(FUZZERS)
+	@set -e; for f in $(FUZZERS); do \
+	    echo "$$f, $(FUZZ_SECONDS) seconds"; \
+	    $$f $(srcdir)/tests/fuzz/corpus/$${f##*/} $(FUZZ_SECONDS); \
+	done
 
 # ---- sanitizers: the same tests, other objects ----------------------------------------------------
 

@@ -73,7 +73,7 @@ static void local_async(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc)
     gen_put(out, "%s\n{\n", gen_begin_prototype(gen, proc));
     gen_put(out, "    %s *byre_frame = (%s *)calloc(1, sizeof *byre_frame);\n", proc->frame->c_name,
             proc->frame->c_name);
-    gen_put(out, "    if (byre_frame == NULL) return BYRE_ENOMEM;\n    %sprocs__local.%s(",
+    gen_put(out, "    if (byre_frame == NULL) return BYRE_ENOMEM;\n    %sbyre_procs.%s(",
             proc->has_result ? "byre_frame->byre_result = " : "", proc->name);
     arguments(out, proc);
     gen_put(out, ");\n    *byre_future_out = (byre_rpc_future_t)(void *)byre_frame;\n    return "
@@ -95,19 +95,19 @@ void gen_emit_local(gen_t *gen, gen_buffer_t *out)
     gen_put(out, "#include \"%s.h\"\n\n#include <stdlib.h>\n\n", gen_file_base(gen));
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next) {
         gen_put(out, "static %s;\n",
-                gen_c_decl(gen, s->type, GEN_TEXT(gen, "shared__%s", s->name)));
-        gen_put(out, "void *%s__%s = &shared__%s;\n\n", gen->name, s->name, s->name);
+                gen_c_decl(gen, s->type, GEN_TEXT(gen, "byre_shared__%s", s->name)));
+        gen_put(out, "void *%s__%s = &byre_shared__%s;\n\n", gen->name, s->name, s->name);
     }
     for (const gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next) {
         if ((proc->flags & BYRE_RPC_P_ASYNC) == 0) continue;
         gen_emit_frame(gen, out, proc);
         gen_put(out, "\n");
     }
-    gen_put(out, "static %s_procs_t procs__local;\n\n", gen->name);
-    gen_put(out, "void %s_local(const %s_procs_t *procs)\n{\n    procs__local = *procs;\n}\n",
+    gen_put(out, "static %s_procs_t byre_procs;\n\n", gen->name);
+    gen_put(out, "void %s_local(const %s_procs_t *procs)\n{\n    byre_procs = *procs;\n}\n",
             gen->name, gen->name);
     for (const gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next) {
-        gen_put(out, "\n%s\n{\n    %sprocs__local.%s(", gen_prototype(gen, proc, proc->name),
+        gen_put(out, "\n%s\n{\n    %sbyre_procs.%s(", gen_prototype(gen, proc, proc->name),
                 proc->has_result ? "return " : "", proc->name);
         arguments(out, proc);
         gen_put(out, ");\n}\n");

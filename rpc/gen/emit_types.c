@@ -51,6 +51,13 @@ static bool is_large(gen_type_t *type)
     return type->kind == TY_BASIC && type->basic->size == 8 && !type->basic->is_signed;
 }
 
+static bool reads_container(const gen_formula_t *formula, const gen_expr_t *expr)
+{
+    if (expr->op == OP_NAME) return gen_member_find(formula->container, expr->text) != NULL;
+    return (expr->left != NULL && reads_container(formula, expr->left)) ||
+           (expr->right != NULL && reads_container(formula, expr->right));
+}
+
 /* Emits what computes an expression; returns what stands for its value. */
 static const char *compute(gen_t *gen, gen_buffer_t *out, const gen_formula_t *formula,
                            const gen_expr_t *expr, int *temps)
@@ -68,7 +75,7 @@ static const char *compute(gen_t *gen, gen_buffer_t *out, const gen_formula_t *f
             return GEN_TEXT(gen, "(int64_t)%s", text);
         }
     }
-    if (expr->op == OP_INT || expr->op == OP_NAME || expr->op > OP_MOD || expr->op == OP_NOT) {
+    if (!reads_container(formula, expr)) {
         (void)gen_constant(gen, expr, &value);
         return value == INT64_MIN ? "INT64_MIN" : GEN_TEXT(gen, "INT64_C(%lld)", (long long)value);
     }
@@ -78,7 +85,9 @@ static const char *compute(gen_t *gen, gen_buffer_t *out, const gen_formula_t *f
         compute(gen, out, formula, expr->op == OP_NEG ? expr->left : expr->right, temps);
     const char *temp = GEN_TEXT(gen, "v%d", ++*temps);
     if (expr->op == OP_DIV || expr->op == OP_MOD) {
-        gen_put(out, "    if (%s == 0 || %s == -1) return -1;\n", right, right);
+        if (reads_container(formula, expr->right)) {
+            gen_put(out, "    if (%s < 1) return -1;\n", right);
+        }
         gen_put(out, "    int64_t %s = %s %c %s;\n", temp, left, expr->op == OP_DIV ? '/' : '%',
                 right);
     } else {
@@ -87,13 +96,6 @@ static const char *compute(gen_t *gen, gen_buffer_t *out, const gen_formula_t *f
                 temp, calls[op], left, right, temp);
     }
     return temp;
-}
-
-static bool reads_container(const gen_formula_t *formula, const gen_expr_t *expr)
-{
-    if (expr->op == OP_NAME) return gen_member_find(formula->container, expr->text) != NULL;
-    return (expr->left != NULL && reads_container(formula, expr->left)) ||
-           (expr->right != NULL && reads_container(formula, expr->right));
 }
 
 static void formula_function(gen_t *gen, gen_buffer_t *out, const gen_formula_t *formula)
@@ -154,7 +156,7 @@ static int enum_table(gen_t *gen, gen_buffer_t *out, const gen_wire_t *wire)
     for (const gen_value_t *v = wire->type->values; v != NULL; v = v->next)
         values[count++] = v->value;
     qsort(values, (size_t)count, sizeof values[0], by_value);
-    gen_put(out, "static const int64_t values__%s[] = {", wire->id);
+    gen_put(out, "static const int64_t byre_values__%s[] = {", wire->id);
     for (int i = 0; i < count; i++) {
         if (i > 0 && values[i] == values[i - 1]) continue;
         gen_put(out, "%s%lld", kept == 0 ? " " : ", ", (long long)values[i]);
@@ -167,23 +169,26 @@ static int enum_table(gen_t *gen, gen_buffer_t *out, const gen_wire_t *wire)
 static int member_table(gen_buffer_t *out, const gen_wire_t *wire)
 {
     int count = 0;
-    gen_put(out, "static const byre_rpc_field_t fields__%s[] = {\n", wire->id);
+    gen_put(out, "static const byre_rpc_field_t byre_fields__%s[] = {\n", wire->id);
     for (const gen_member_t *member = wire->members; member != NULL; member = member->next) {
         if (wire->kind == BYRE_RPC_STRUCT) {
-            gen_put(out, "    { .name = \"%s\", .type = &%s, .offset = %zu },\n", member->name,
-                    member->wire->id, member->offset);
+            gen_put(out, "    { .name = \"%s\", .type = &byre_type__%s, .offset = %zu },\n",
+                    member->name, member->wire->id, member->offset);
             count++;
             continue;
         }
         for (int i = 0; i < member->label_count; i++, count++) {
-            gen_put(out, "    { .name = \"%s\", .type = &%s, .value = %s%lld%s },\n", member->name,
-                    member->wire->id, member->labels[i] == INT64_MIN ? "-INT64_C(" : "",
+            gen_put(out, "    { .name = \"%s\", .type = &byre_type__%s, .value = %s%lld%s },\n",
+                    member->name, member->wire->id,
+                    member->labels[i] == INT64_MIN ? "-INT64_C(" : "",
                     (long long)(member->labels[i] == INT64_MIN ? INT64_MAX : member->labels[i]),
                     member->labels[i] == INT64_MIN ? ") - 1" : "");
         }
         if (!member->is_default) continue;
-        gen_put(out, "    { .name = \"%s\", .type = &%s, .direct = BYRE_RPC_DEFAULT_CASE },\n",
-                member->name, member->wire->id);
+        gen_put(
+            out,
+            "    { .name = \"%s\", .type = &byre_type__%s, .direct = BYRE_RPC_DEFAULT_CASE },\n",
+            member->name, member->wire->id);
         count++;
     }
     gen_put(out, "};\n\n");
@@ -202,14 +207,15 @@ static void type_table(gen_t *gen, gen_buffer_t *out, const gen_wire_t *wire)
     if (wire->kind == BYRE_RPC_ENUM) count = enum_table(gen, out, wire);
     if (has_members) count = member_table(out, wire);
     gen_put(out,
-            "static const byre_rpc_type_t %s = {\n    .name = \"%s\",\n    .kind = BYRE_RPC_%s,\n",
+            "static const byre_rpc_type_t byre_type__%s = {\n    .name = \"%s\",\n    .kind = "
+            "BYRE_RPC_%s,\n",
             wire->id, wire->name, kinds[wire->kind]);
     if (wire->flags != 0) gen_put(out, "    .flags = %s,\n", flags_text(gen, wire->flags));
     gen_put(out, "    .align = %zu,\n    .size = %zu,\n", wire->align, wire->size);
     if (count != 0) gen_put(out, "    .count = %lld,\n", (long long)count);
-    if (wire->element != NULL) gen_put(out, "    .element = &%s,\n", wire->element->id);
-    if (has_members) gen_put(out, "    .fields = fields__%s,\n", wire->id);
-    if (wire->kind == BYRE_RPC_ENUM) gen_put(out, "    .values = values__%s,\n", wire->id);
+    if (wire->element != NULL) gen_put(out, "    .element = &byre_type__%s,\n", wire->element->id);
+    if (has_members) gen_put(out, "    .fields = byre_fields__%s,\n", wire->id);
+    if (wire->kind == BYRE_RPC_ENUM) gen_put(out, "    .values = byre_values__%s,\n", wire->id);
     put_formula(out, "size_is", wire->size_is);
     put_formula(out, "length_is", wire->length_is);
     put_formula(out, "first_is", wire->first_is);
@@ -224,10 +230,11 @@ static void params_table(gen_buffer_t *out, const gen_proc_t *proc)
     static const char *const direct[] = { "0", "BYRE_RPC_IN", "BYRE_RPC_OUT",
                                           "BYRE_RPC_IN | BYRE_RPC_OUT" };
     if (proc->frame->members == NULL) return;
-    gen_put(out, "static const byre_rpc_field_t params__%s[] = {\n", proc->name);
+    gen_put(out, "static const byre_rpc_field_t byre_params__%s[] = {\n", proc->name);
     for (int i = 0; i < proc->param_count + proc->has_result; i++) {
         const gen_member_t *param = proc->order[i];
-        gen_put(out, "    { .name = \"%s\", .type = &%s, .offset = %zu, .direct = %s },\n",
+        gen_put(out,
+                "    { .name = \"%s\", .type = &byre_type__%s, .offset = %zu, .direct = %s },\n",
                 param->name, param->wire->id, param->offset, direct[param->direct]);
     }
     gen_put(out, "};\n\n");
@@ -237,7 +244,7 @@ static void procs_table(gen_t *gen, gen_buffer_t *out)
 {
     static const char *const names[] = { "IDEMPOTENT", "MAYBE", "ASYNC", "STATUS" };
     if (gen->procs == NULL) return;
-    gen_put(out, "static const byre_rpc_proc_t procs__table[] = {\n");
+    gen_put(out, "static const byre_rpc_proc_t byre_procs[] = {\n");
     for (const gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next) {
         const char *flags = "";
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -246,7 +253,7 @@ static void procs_table(gen_t *gen, gen_buffer_t *out)
         }
         gen_put(out, "    {\n        .name = \"%s\",\n", proc->name);
         if (proc->frame->members != NULL)
-            gen_put(out, "        .params = params__%s,\n", proc->name);
+            gen_put(out, "        .params = byre_params__%s,\n", proc->name);
         gen_put(out, "        .param_count = %d,\n", proc->param_count + proc->has_result);
         if (flags[0] != 0) gen_put(out, "        .flags = %s,\n", flags);
         gen_put(out, "        .frame_bytes = sizeof(%s),\n", proc->frame->c_name);
@@ -276,7 +283,7 @@ static void shared_table(gen_t *gen, gen_buffer_t *out)
     if (gen->shared == NULL) return;
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next)
         gen_put(out, "void *%s__%s;\n", gen->name, s->name);
-    gen_put(out, "\nstatic const byre_rpc_shared_t shared__table[] = {\n");
+    gen_put(out, "\nstatic const byre_rpc_shared_t byre_shared[] = {\n");
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next) {
         gen_put(out, "    { .name = \"%s\", .bytes = %zu, .place = &%s__%s },\n", s->name,
                 gen_size(s->type), gen->name, s->name);
@@ -288,16 +295,16 @@ static void interface_table(gen_t *gen, gen_buffer_t *out)
 {
     int shared_count = 0;
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next) shared_count++;
-    gen_put(out, "static void *client__place;\n\n");
+    gen_put(out, "static void *byre_client;\n\n");
     gen_put(out, "const byre_rpc_interface_t %s_interface = {\n", gen->name);
     gen_put(out, "    .name = \"%s\",\n    .major = %u,\n    .minor = %u,\n", gen->export_name,
             gen->major, gen->minor);
     gen_put(out, "    .hash = UINT64_C(0x%016llx),\n", (unsigned long long)gen->hash);
     if (gen->procs != NULL)
-        gen_put(out, "    .procs = procs__table,\n    .proc_count = %d,\n", gen->proc_count);
+        gen_put(out, "    .procs = byre_procs,\n    .proc_count = %d,\n", gen->proc_count);
     if (shared_count > 0)
-        gen_put(out, "    .shared = shared__table,\n    .shared_count = %d,\n", shared_count);
-    gen_put(out, "    .client = &client__place,\n};\n");
+        gen_put(out, "    .shared = byre_shared,\n    .shared_count = %d,\n", shared_count);
+    gen_put(out, "    .client = &byre_client,\n};\n");
 }
 
 void gen_emit_types(gen_t *gen, gen_buffer_t *out)
@@ -319,7 +326,8 @@ void gen_emit_types(gen_t *gen, gen_buffer_t *out)
     }
     weak_names(gen, out);
     for (const gen_wire_t *wire = gen->wires; wire != NULL; wire = wire->next) {
-        if (used(gen, wire)) gen_put(out, "static const byre_rpc_type_t %s;\n", wire->id);
+        if (used(gen, wire))
+            gen_put(out, "static const byre_rpc_type_t byre_type__%s;\n", wire->id);
     }
     gen_put(out, "\n");
     for (const gen_wire_t *wire = gen->wires; wire != NULL; wire = wire->next) {

@@ -192,6 +192,24 @@ static int compile(gen_t *gen, const options_t *options)
     return status;
 }
 
+/* Would the header stand in the way of one that C, or Byre, has? */
+static bool is_taken(const char *base, size_t length)
+{
+    static const char *const taken[] = {
+        "assert",  "complex", "ctype",  "errno",  "fenv",   "float",       "inttypes", "iso646",
+        "limits",  "locale",  "math",   "setjmp", "signal", "stdalign",    "stdarg",   "stdatomic",
+        "stdbool", "stddef",  "stdint", "stdio",  "stdlib", "stdnoreturn", "string",   "strings",
+        "tgmath",  "threads", "time",   "uchar",  "wchar",  "wctype",      "unistd",   "pthread",
+        "fcntl",   "poll",    "sched",  "memory", "malloc", "alloca",      "features", "endian",
+        "mpi",     "search",  "regex",  "glob",   "link"
+    };
+    if (strncmp(base, "byre", 4) == 0) return true;
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        if (strlen(taken[i]) == length && strncmp(taken[i], base, length) == 0) return true;
+    }
+    return false;
+}
+
 static int misuse(const char *format, const char *what)
 {
     fputs("byre-rpcgen: ", stderr);
@@ -250,6 +268,8 @@ static int read_options(int argc, char **argv, options_t *options)
     size_t length = strlen(base);
     if (length < 5 || strcmp(base + length - 4, ".idl") != 0)
         return misuse("%s is not named *.idl", options->source);
+    if (is_taken(base, length - 4))
+        return misuse("%s would become a header of C or Byre: rename it", base);
     return -1;
 }
 

@@ -29,3 +29,12 @@ $(RPCGEN): $(GEN_OBJS) $(SAN_OBJS)
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(GEN_OBJS) $(SAN_OBJS)
+
+# Its fuzzer (tests/fuzz/rpcgen.c) is the compiler without the command line.
+GEN_FUZZER  := $(OBJ)/tests/fuzz/rpcgen
+PROG_SRCS   += tests/fuzz/rpcgen.c
+FUZZERS     += $(GEN_FUZZER)
+$(OBJ)/tests/fuzz/rpcgen.o: EXTRA_CPPFLAGS = -I$(srcdir)/rpc/gen
+$(GEN_FUZZER): $(OBJ)/tests/fuzz/rpcgen.o $(filter-out %/main.o,$(GEN_OBJS)) $(SAN_OBJS)
+	$(say) LD $@
+	$(Q)$(LINK) -o $@ $^

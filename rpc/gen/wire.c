@@ -31,7 +31,7 @@ static gen_wire_t *new_wire(gen_t *gen, int kind, const char *name, const char *
     gen_wire_t *wire = GEN_NEW(&gen->arena, gen_wire_t);
     wire->kind = kind;
     wire->name = name;
-    wire->id = gen_unique(gen, GEN_TEXT(gen, "type__%s", id));
+    wire->id = gen_unique(gen, id);
     wire->type = type;
     if (type != NULL) {
         wire->size = gen_size(type);
@@ -243,7 +243,15 @@ static bool check_formula(gen_build_t *b, const gen_expr_t *expr)
     case OP_MUL:
     case OP_DIV:
     case OP_MOD:
-        return check_formula(b, expr->left) && check_formula(b, expr->right);
+        if (!check_formula(b, expr->left) || !check_formula(b, expr->right)) return false;
+        if (!has_member(b->container, expr)) return gen_constant(gen, expr, &value);
+        if (expr->op != OP_DIV && expr->op != OP_MOD) return true;
+        if (has_member(b->container, expr->right)) return true;
+        if (!gen_constant(gen, expr->right, &value)) return false;
+        if (value > 0) return true;
+        gen_error(&gen->diag, expr->pos, NULL,
+                  "a size is divided by a positive number, not by %lld", (long long)value);
+        return false;
     case OP_ABSENT:
     case OP_REAL:
     case OP_STRING:
@@ -268,8 +276,8 @@ static gen_formula_t *new_formula(gen_build_t *b, const gen_expr_t *expr, const 
     gen_formula_t *formula = GEN_NEW(&gen->arena, gen_formula_t);
     formula->expr = expr;
     formula->container = b->container;
-    const char *id = level == 0 ? GEN_TEXT(gen, "%s__%s", what, b->id)
-                                : GEN_TEXT(gen, "%s__%s__%d", what, b->id, level);
+    const char *id = level == 0 ? GEN_TEXT(gen, "byre_%s__%s", what, b->id)
+                                : GEN_TEXT(gen, "byre_%s__%s__%d", what, b->id, level);
     formula->id = gen_unique(gen, id);
     *gen->formulas_end = formula;
     gen->formulas_end = &formula->next;
