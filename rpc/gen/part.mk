@@ -30,6 +30,19 @@ $(RPCGEN): $(GEN_OBJS) $(SAN_OBJS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(GEN_OBJS) $(SAN_OBJS)
 
+# $(eval $(call stubs,DIR/NAME)): rules that make $(OBJ)/DIR/NAME.h and objects of the stubs from DIR/NAME.idl.
+# A program that uses them names DIR/NAME_types.c and so on among its sources, and says
+# $(OBJ)/DIR/NAME.o: $(OBJ)/DIR/NAME.h.
+define stubs
+$(addprefix $(OBJ)/$(1),.h _types.c _client.c _server.c) &: $(srcdir)/$(1).idl $(RPCGEN)
+	$$(say) IDL $(1).idl
+	@mkdir -p $$(@D)
+	$$(Q)$(RPCGEN) -o $$(@D) $$<
+$(patsubst %,$(OBJ)/$(1)_%.o,types client server): %.o: %.c
+	$$(say) CC $$(notdir $$<)
+	$$(Q)$$(COMPILE) -c -o $$@ $$<
+endef
+
 # Its fuzzer (tests/fuzz/rpcgen.c) is the compiler without the command line.
 GEN_FUZZER  := $(OBJ)/tests/fuzz/rpcgen
 PROG_SRCS   += tests/fuzz/rpcgen.c
