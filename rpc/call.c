@@ -57,15 +57,26 @@ static int transmit(struct call *call)
     return error;
 }
 
+/* Where calls go round, one that brings a handle goes to the handle's server. */
+static int pick_server(struct call *call)
+{
+    bool round = call->binding->attr.pick == BYRE_RPC_ROUND_ROBIN;
+    if (!call->contexts || !round ||
+        !byre__rpc_contexts_owner(call->proc, call->frame, &call->target))
+        return byre__rpc_binding_target(call->binding, &call->target);
+    if (byre__peer_absent(call->target.rank)) return BYRE_EPEER;
+    return byre__rpc_names_has(call->target.rank, call->target.server) ? BYRE_OK : BYRE_ENOTFOUND;
+}
+
 /* Pick a server, pack, send. `room` is for arguments that fit in a message, `answer` for such a reply. */
 static int send_call(struct call *call, unsigned char *room, void *answer, size_t answer_room)
 {
-    int error = byre__rpc_binding_target(call->binding, &call->target);
+    int error = pick_server(call);
     if (error != BYRE_OK) return error;
     call->bytes = (byre__rpc_bytes_t){ room, sizeof(byre__rpc_wire_call_t), BYRE_AM_INLINE, true };
     if (call->contexts) byre__rpc_contexts_calling(&call->target);
     error = byre__rpc_pack_call(call->proc, call->frame, false, &call->bytes, &call->graph);
-    if (call->contexts) byre__rpc_contexts_done();
+    if (call->contexts) byre__rpc_contexts_called();
     if (error != BYRE_OK) return error;
     call->slot = byre__rpc_slot_begin(call->target.rank, answer, answer_room);
     if (call->slot == NULL) return BYRE_ENOMEM;
@@ -186,7 +197,7 @@ static int unpack(struct call *call)
     if (slot->error == BYRE_OK)
         error = byre__rpc_unpack_reply(call->proc, slot->reply + skip, slot->bytes - skip, NULL,
                                        call->graph, call->frame);
-    if (call->contexts) byre__rpc_contexts_done();
+    if (call->contexts) byre__rpc_contexts_called();
     return error;
 }
 

@@ -262,18 +262,44 @@ typedef struct byre__rpc_scope {
 extern _Thread_local byre__rpc_scope_t *byre__rpc_scope;
 extern _Thread_local byre_rpc_outcome_t byre__rpc_latest;
 
-/* ---- context handles (context.c) ------------------------------------------------------------------------ */
+/* ---- context handles (context.c, handle.c) --------------------------------------------------------------- */
 
-/* At the client, around packing and unpacking of a call to `target`. */
+typedef struct byre__rpc_context byre__rpc_context_t; /* the server's state behind a handle */
+
+enum { BYRE__RPC_HELD = 16 };
+typedef struct byre__rpc_held { /* contexts that a call uses; on its thread's stack */
+    unsigned count;
+    unsigned given; /* so many came with the call, the others were made by it */
+    bool ran;
+    const byre__rpc_context_hooks_t *outer; /* of an interrupted packing: a page fault may run handlers */
+    byre__rpc_context_t *contexts[BYRE__RPC_HELD];
+    void *before[BYRE__RPC_HELD]; /* of parameters: the [in,out] handle before the procedure ran */
+} byre__rpc_held_t;
+
+static inline uint64_t byre__rpc_owner_word(const byre__rpc_target_t *target)
+{
+    return (uint64_t)(uint32_t)target->rank << 32 | target->server;
+}
+
+/* At the client: around packing and unpacking of a call to `target`. */
 void byre__rpc_contexts_calling(const byre__rpc_target_t *target);
+void byre__rpc_contexts_called(void);
+/* Whose is the first handle in the frame? False: there is none. */
+bool byre__rpc_contexts_owner(const byre_rpc_proc_t *proc, const void *frame,
+                              byre__rpc_target_t *target_out);
 /* Handles that the server has ended. */
 void byre__rpc_contexts_closed(const byre__rpc_target_t *target, const unsigned char *serials, unsigned count);
-/* At the server, of the thread's scope. */
-void byre__rpc_contexts_serving(byre__rpc_scope_t *scope);
-/* After the reply was packed, or could not be: what this call used is let go. */
-void byre__rpc_contexts_served(byre__rpc_scope_t *scope, bool packed, byre__rpc_bytes_t *bytes);
-void byre__rpc_contexts_done(void);
-/* A server was taken back: its contexts are run down. */
+void byre__rpc_handles_peer_gone(int rank);
+void byre__rpc_handles_stop(void);
+
+/* At the server, on the thread of the scope: before arguments are read; before and after the procedure;
+ * after the reply was written. `after` tells which have ended. */
+void byre__rpc_contexts_serving(byre__rpc_scope_t *scope, byre__rpc_held_t *held);
+void byre__rpc_contexts_before(byre__rpc_held_t *held, const byre_rpc_proc_t *proc, void *frame);
+unsigned byre__rpc_contexts_after(byre__rpc_held_t *held, const byre_rpc_proc_t *proc, void *frame,
+                                  uint64_t *serials);
+void byre__rpc_contexts_served(byre__rpc_scope_t *scope, bool packed);
+/* A server was taken back: its contexts are run down. Waits for it. */
 void byre__rpc_contexts_server_gone(byre_rpc_server_t server);
 int byre__rpc_contexts_start(void);
 void byre__rpc_contexts_stop(void);

@@ -43,29 +43,46 @@ struct served { /* a call as the thread that runs it sees it */
     bool pooled;
 };
 
+/* The procedure, and its results behind what ended with it. */
+static int invoke_and_pack(const struct served *served, byre__rpc_scope_t *scope, void *frame,
+                           byre__rpc_graph_t *graph, byre__rpc_bytes_t *bytes)
+{
+    const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
+    byre__rpc_wire_reply_t *reply = (byre__rpc_wire_reply_t *)bytes->data;
+    if (scope->held != NULL) byre__rpc_contexts_before(scope->held, proc, frame);
+    proc->invoke(served->server->procs, frame);
+    reply->flags = BYRE__RPC_RAN;
+    if (scope->held != NULL) {
+        uint64_t serials[BYRE__RPC_HELD];
+        reply->closed =
+            (uint16_t)byre__rpc_contexts_after(scope->held, proc, frame, serials);
+        scope->held->ran = true;
+        memcpy(bytes->data + bytes->used, serials, reply->closed * sizeof serials[0]);
+        bytes->used += reply->closed * sizeof serials[0];
+    }
+    if (proc->flags & BYRE_RPC_P_MAYBE) return BYRE_OK;
+    size_t head = bytes->used;
+    int error = byre__rpc_pack_reply(proc, frame, false, graph, bytes);
+    if (error != BYRE_OK) bytes->used = head;
+    return error;
+}
+
 /* Reads the arguments, runs, writes the reply. calls.h, invariant 2. */
 static void run_in_frame(const struct served *served, byre__rpc_scope_t *scope, void *frame,
                          byre__rpc_bytes_t *bytes)
 {
     const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
-    bool contexts = served->server->looks[served->proc].contexts;
-    byre__rpc_wire_reply_t *reply = (byre__rpc_wire_reply_t *)bytes->data;
     byre__rpc_graph_t *graph = NULL;
-    if (contexts) byre__rpc_contexts_serving(scope);
+    byre__rpc_held_t held;
+    if (served->server->looks[served->proc].contexts) byre__rpc_contexts_serving(scope, &held);
     int error = byre__rpc_unpack_call(proc, served->args, served->bytes, NULL, frame, &scope->arena, &graph);
-    if (error == BYRE_OK) {
-        proc->invoke(served->server->procs, frame);
-        reply->flags = BYRE__RPC_RAN;
-        if (!(proc->flags & BYRE_RPC_P_MAYBE))
-            error = byre__rpc_pack_reply(proc, frame, false, graph, bytes);
-    } else {
+    if (error == BYRE_OK)
+        error = invoke_and_pack(served, scope, frame, graph, bytes);
+    else
         byre__info("a call of %s from rank %d cannot be read: %s", proc->name, served->client,
                    byre_error_name(error));
-    }
-    if (contexts) byre__rpc_contexts_served(scope, error == BYRE_OK, bytes);
-    reply = (byre__rpc_wire_reply_t *)bytes->data; /* it may have moved */
-    reply->error = error;
-    if (error != BYRE_OK) bytes->used = sizeof *reply;
+    if (scope->held != NULL) byre__rpc_contexts_served(scope, error == BYRE_OK);
+    ((byre__rpc_wire_reply_t *)bytes->data)->error = error; /* the bytes may have moved */
     byre__rpc_graph_free(graph);
 }
 
