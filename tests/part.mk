@@ -22,11 +22,17 @@ TESTS_ALL    += $(call sources,tests/check/*.sh) $(TEST_UNIT) $(TEST_MPI) \
 
 # Tests may look inside, and stand beside raw MPI.
 $(OBJ)/tests/%.o: EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) \
-                                   -I$(srcdir)/runtime -I$(srcdir)/tests/support
+                                   -I$(srcdir)/runtime -I$(srcdir)/tests/support -I$(OBJ)/tests/mpi
+
+# tests/mpi/foo.idl beside foo.c: the program has its stubs.
+TEST_IDL := $(patsubst %.idl,%,$(call sources,tests/mpi/*.idl))
+$(foreach i,$(TEST_IDL),$(eval $(call stubs,$(i))))
+$(foreach i,$(TEST_IDL),$(eval $(OBJ)/$(i).o: $(OBJ)/$(i).h))
+test_stubs = $(foreach i,$(filter $(1:.c=),$(TEST_IDL)),$(addprefix $(i),_types.c _client.c _server.c))
 
 test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
 $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT))))
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))

@@ -19,6 +19,17 @@ void gen_emit_top(gen_t *gen, gen_buffer_t *out, const char *what)
     gen_put(out, "/* %s, made by byre-rpcgen from %s.idl: change that instead. */\n", what, base);
 }
 
+/* Stubs have nothing to do with shared variables, whose names may be those of fields of theirs. */
+void gen_emit_include(gen_t *gen, gen_buffer_t *out)
+{
+    bool imports = false;
+    for (const gen_item_t *item = gen->items; item != NULL; item = item->next) {
+        if (item->kind == ITEM_IMPORT) imports = true;
+    }
+    if (gen->shared != NULL || imports) gen_put(out, "#define BYRE_RPC_NO_SHARED_NAMES\n");
+    gen_put(out, "#include \"%s.h\"\n\n", gen_file_base(gen));
+}
+
 /* int add(int a, int b) */
 const char *gen_prototype(gen_t *gen, const gen_proc_t *proc, const char *name)
 {

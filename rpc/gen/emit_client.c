@@ -41,7 +41,8 @@ void gen_emit_client(gen_t *gen, gen_buffer_t *out)
 {
     int number = 0;
     gen_emit_top(gen, out, GEN_TEXT(gen, "Client stub of interface %s", gen->name));
-    gen_put(out, "#include \"%s.h\"\n\n#include <string.h>\n\n", gen_file_base(gen));
+    gen_emit_include(gen, out);
+    gen_put(out, "#include <string.h>\n\n");
     for (const gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next) {
         gen_emit_frame(gen, out, proc);
         gen_put(out, "\n");
@@ -92,7 +93,8 @@ void gen_emit_local(gen_t *gen, gen_buffer_t *out)
 {
     gen_emit_top(gen, out,
                  GEN_TEXT(gen, "Local stub of interface %s, without messages", gen->name));
-    gen_put(out, "#include \"%s.h\"\n\n#include <stdlib.h>\n\n", gen_file_base(gen));
+    gen_emit_include(gen, out);
+    gen_put(out, "#include <stdlib.h>\n\n");
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next) {
         gen_put(out, "static %s;\n",
                 gen_c_decl(gen, s->type, GEN_TEXT(gen, "byre_shared__%s", s->name)));

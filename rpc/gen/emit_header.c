@@ -78,12 +78,19 @@ static void rundowns(gen_t *gen, gen_buffer_t *out)
 
 static void shared(gen_t *gen, gen_buffer_t *out)
 {
+    if (gen->shared == NULL) return;
+    gen_put(out, "/* Shared by all ranks; there once the interface is exported or bound. The names "
+                 "are macros:\n"
+                 " * include this header after others that may use them for something else. */\n");
+    for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next) {
+        gen_put(out, "extern void *%s__%s;\n", gen->name, s->name);
+    }
+    gen_put(out, "#ifndef BYRE_RPC_NO_SHARED_NAMES\n");
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next) {
         const char *pointer = gen_c_decl(gen, s->type, s->type->kind == TY_ARRAY ? "(*)" : "*");
-        gen_put(out, "/* Shared by all ranks; there once the interface is exported or bound. */\n");
-        gen_put(out, "extern void *%s__%s;\n", gen->name, s->name);
-        gen_put(out, "#define %s (*(%s)%s__%s)\n\n", s->name, pointer, gen->name, s->name);
+        gen_put(out, "#define %s (*(%s)%s__%s)\n", s->name, pointer, gen->name, s->name);
     }
+    gen_put(out, "#endif\n\n");
 }
 
 /* ---- procedures ------------------------------------------------------------------------------------------------------ */

@@ -26,7 +26,7 @@ static void invoke(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc)
 void gen_emit_server(gen_t *gen, gen_buffer_t *out)
 {
     gen_emit_top(gen, out, GEN_TEXT(gen, "Server stub of interface %s", gen->name));
-    gen_put(out, "#include \"%s.h\"\n\n", gen_file_base(gen));
+    gen_emit_include(gen, out);
     gen_put(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     for (const gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next)
         invoke(gen, out, proc);

@@ -311,7 +311,7 @@ void gen_emit_types(gen_t *gen, gen_buffer_t *out)
 {
     gen_emit_top(gen, out,
                  GEN_TEXT(gen, "Tables of interface %s, for both stubs, in C11", gen->name));
-    gen_put(out, "#include \"%s.h\"\n\n", gen_file_base(gen));
+    gen_emit_include(gen, out);
     for (const gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next) {
         gen_emit_frame(gen, out, proc);
         gen_put(out, "\n");

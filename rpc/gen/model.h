@@ -288,6 +288,7 @@ void gen_emit_types(gen_t *gen, gen_buffer_t *out);
 void gen_emit_local(gen_t *gen, gen_buffer_t *out);
 /* emit.c: what they share */
 void gen_emit_top(gen_t *gen, gen_buffer_t *out, const char *what);
+void gen_emit_include(gen_t *gen, gen_buffer_t *out);
 void gen_emit_frame(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc);
 const char *gen_prototype(gen_t *gen, const gen_proc_t *proc, const char *name);
 void gen_emit_fill(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc);
