@@ -182,6 +182,8 @@ static int close_server(byre_rpc_server_t server)
     refuse_waiting(server);
     byre__progress_kick(); /* whoever waits in byre_rpc_serve */
     (void)byre__wait_until(is_quiet, server, 0);
+    pthread_mutex_lock(&byre__rpc_serving); /* the last thread may still look for its next call */
+    pthread_mutex_unlock(&byre__rpc_serving);
     byre__rpc_contexts_server_gone(server);
     give_place(server);
     return BYRE_OK;
