@@ -111,6 +111,7 @@ HELPER_FILES :=
 MANPAGES  :=
 TESTS_ALL :=
 FUZZERS   :=
+GENERATED_H :=
 PROGRAMS  :=
 PRIVATES  :=
 PROG_SRCS :=
@@ -222,12 +223,13 @@ LINT_H      = $(call in_parts,-name '*.h')
 LINT_SH     = $(shell cd $(srcdir) && grep -rlE '^\#!.*\b(ba)?sh$$|^\# shellcheck shell=' \
                   $(wildcard $(PARTS)) .ci | sort)
 LINT_FLAGS  = $(BYRE_CPPFLAGS) -I$(srcdir)/runtime -I$(srcdir)/tests/support -DBYRE_LIBEXECDIR=\"\" \
-              $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) -std=gnu11
+              $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) -std=gnu11 \
+              -I$(srcdir)/rpc/gen $(sort $(patsubst %/,-I%,$(dir $(GENERATED_H))))
 
 .PHONY: lint lint-tidy lint-cppcheck lint-shell lint-spell lint-format format
 lint: lint-format lint-shell lint-spell lint-cppcheck lint-tidy
 
-lint-tidy: config.h
+lint-tidy: config.h $(GENERATED_H)
 	$(say) TIDY "$(words $(LINT_C)) files"
 	$(Q)printf '%s\n' $(LINT_C:%=$(srcdir)/%) | xargs -P $$(nproc) -I{} sh -c \
 	    'out=$$(clang-tidy --quiet {} -- $(LINT_FLAGS) 2>/dev/null) || { printf "%s\n" "$$out"; exit 1; }'

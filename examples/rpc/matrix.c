@@ -51,7 +51,10 @@ static int client(int n)
     if (a == NULL) return complain("malloc", BYRE_ENOMEM);
     double *b = a + count, *c = b + count;
     int error = matrix_bind(NULL, &attr, &binding);
-    if (error != BYRE_OK) return complain("matrix_bind", error);
+    if (error != BYRE_OK) {
+        free(a);
+        return complain("matrix_bind", error);
+    }
 
     /* b doubles what stands in its diagonal's way. */
     for (size_t i = 0; i < count; i++) {

@@ -65,7 +65,6 @@ typedef enum gen_level_kind { LEVEL_POINTER, LEVEL_ARRAY, LEVEL_FUNCTION } gen_l
 typedef struct gen_level {
     gen_level_kind_t kind;
     bool is_const; /* of a pointer */
-    bool ellipsis; /* of a function */
     gen_pos_t pos;
     gen_expr_t *size; /* of an array; NULL: open */
     struct gen_decl *params;

@@ -69,8 +69,7 @@ static void rundowns(gen_t *gen, gen_buffer_t *out)
         gen_put(
             out,
             "/* The server's: called with the handle when the client that holds it has died. */\n");
-        gen_put(out, "void %s_rundown(%s);\n\n", wire->rundown,
-                gen_c_decl(gen, wire->type, "handle"));
+        gen_put(out, "void %s_rundown(%s);\n\n", wire->rundown, wire->rundown);
     }
 }
 

@@ -283,6 +283,10 @@ static void shared_table(gen_t *gen, gen_buffer_t *out)
     if (gen->shared == NULL) return;
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next)
         gen_put(out, "void *%s__%s;\n", gen->name, s->name);
+    gen_put(out,
+            "\n/* Shared memory must be in the program, also where libbyre is an archive. */\n");
+    gen_put(out, "extern void (*const %s__memory)(void);\n", gen->name);
+    gen_put(out, "void (*const %s__memory)(void) = (void (*)(void))byre_dsm_alloc;\n", gen->name);
     gen_put(out, "\nstatic const byre_rpc_shared_t byre_shared[] = {\n");
     for (const gen_shared_t *s = gen->shared; s != NULL; s = s->next) {
         gen_put(out, "    { .name = \"%s\", .bytes = %zu, .place = &%s__%s },\n", s->name,
@@ -312,6 +316,7 @@ void gen_emit_types(gen_t *gen, gen_buffer_t *out)
     gen_emit_top(gen, out,
                  GEN_TEXT(gen, "Tables of interface %s, for both stubs, in C11", gen->name));
     gen_emit_include(gen, out);
+    if (gen->shared != NULL) gen_put(out, "#include <byre_dsm.h>\n\n");
     for (const gen_proc_t *proc = gen->procs; proc != NULL; proc = proc->next) {
         gen_emit_frame(gen, out, proc);
         gen_put(out, "\n");

@@ -46,7 +46,7 @@ static bool binary(gen_op_t op, int64_t a, int64_t b, int64_t *result)
         *result = a << b;
         return true;
     case OP_SHR:
-        if (b < 0 || b > 63) return false;
+        if (b < 0 || b > 62) return false;
         *result = a >> b;
         return true;
     case OP_AND:

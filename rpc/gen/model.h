@@ -80,7 +80,7 @@ typedef struct gen_type {
     bool is_frame;            /* struct: of a procedure */
     bool emitted;             /* its definition stands in the header */
     gen_member_t *members;    /* of struct, union; parameters of a function */
-    bool ellipsis;
+    int member_count;
     struct gen_type *switch_type; /* of a union */
     const char
         *switch_name;    /* of its discriminant, when it has one of its own: then kind is TY_STRUCT,
@@ -263,7 +263,6 @@ gen_type_t *gen_declared_type(gen_t *gen, gen_type_t *base, bool is_const,
 gen_type_t *gen_new_type(gen_t *gen, gen_kind_t kind, gen_pos_t pos);
 gen_type_t *gen_pointer_to(gen_t *gen, gen_type_t *element, gen_pos_t pos);
 const char *gen_c_decl(gen_t *gen, const gen_type_t *type, const char *name); /* int (*name)[4] */
-gen_member_t *gen_members(gen_t *gen, gen_type_t *owner, const gen_decl_t *fields);
 
 /* resolve.c: the items of files */
 gen_unit_t *gen_load(gen_t *gen, gen_source_t *source);

@@ -34,6 +34,7 @@ $(RPCGEN): $(GEN_OBJS) $(SAN_OBJS)
 # A program that uses them names DIR/NAME_types.c and so on among its sources, and says
 # $(OBJ)/DIR/NAME.o: $(OBJ)/DIR/NAME.h.
 define stubs
+GENERATED_H += $(OBJ)/$(1).h
 $(addprefix $(OBJ)/$(1),.h _types.c _client.c _server.c) &: $(srcdir)/$(1).idl $(RPCGEN)
 	$$(say) IDL $(1).idl
 	@mkdir -p $$(@D)

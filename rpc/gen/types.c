@@ -160,55 +160,71 @@ static void check_field_type(gen_t *gen, gen_member_t *member, gen_type_t *owner
     member->type = gen->error_type;
 }
 
-/* Fields of a struct, arms of a union. */
-gen_member_t *gen_members(gen_t *gen, gen_type_t *owner, const gen_decl_t *fields)
+static bool has_member(const gen_member_t *members, const char *name)
 {
-    gen_member_t *members = NULL, **end = &members;
-    int count = 0;
+    while (members != NULL && strcmp(members->name, name) != 0) members = members->next;
+    return members != NULL;
+}
+
+static void check_declared(gen_t *gen, gen_type_t *owner, gen_member_t *member,
+                           const gen_declarator_t *declarator)
+{
+    if (has_member(owner->members, member->name)) {
+        gen_error(&gen->diag, member->pos, "rename one of the two", "the name %s is taken here",
+                  member->name);
+    }
+    if (declarator->bits != NULL) {
+        gen_error(&gen->diag, declarator->bits->pos, "use a whole integer, or bits of one",
+                  "bit-fields are laid out differently by each compiler");
+    }
+    check_field_type(gen, member, owner);
+}
+
+/* A field, or an arm; an arm may be empty: then there is no declarator. The end of the list. */
+static gen_member_t **add_member(gen_t *gen, gen_type_t *owner, gen_member_t **end,
+                                 const gen_decl_t *decl, const gen_declarator_t *declarator)
+{
+    gen_member_t *member = GEN_NEW(&gen->arena, gen_member_t);
+    member->pos = declarator == NULL ? decl->pos : declarator->pos;
+    member->name = declarator == NULL ? "" : declarator->name;
+    member->attrs = decl->attrs;
+    member->decl = decl;
+    member->index = owner->member_count;
+    if (declarator != NULL) {
+        if (!gen_member_name(gen, member->name, member->pos)) return end;
+        member->type = gen_declared_type(gen, decl->spec->made, decl->spec->is_const, declarator);
+        check_declared(gen, owner, member, declarator);
+    }
+    if (owner->member_count++ == GEN_MAX_MEMBERS) {
+        gen_error(&gen->diag, member->pos, "use structs within, or arrays", "more than %d fields",
+                  GEN_MAX_MEMBERS);
+    }
+    if (owner->member_count > GEN_MAX_MEMBERS) return end;
+    *end = member;
+    return &member->next;
+}
+
+/* Fields of a struct, arms of a union. */
+static void add_members(gen_t *gen, gen_type_t *owner, const gen_decl_t *fields)
+{
+    gen_member_t **end = &owner->members;
     for (const gen_decl_t *decl = fields; decl != NULL; decl = decl->next) {
-        gen_type_t *base = decl->spec == NULL ? NULL : gen_spec_type(gen, decl->spec, NULL);
         const gen_declarator_t *declarator = decl->declarators;
-        if (base != NULL && declarator == NULL) {
-            gen_error(&gen->diag, decl->pos, "give it a name", "this declares no field");
+        if (decl->spec == NULL) {
+            end = add_member(gen, owner, end, decl, NULL);
             continue;
         }
-        if (owner->kind == TY_UNION && declarator != NULL && declarator->next != NULL) {
+        gen_spec_type(gen, decl->spec, NULL);
+        if (declarator == NULL) {
+            gen_error(&gen->diag, decl->pos, "give it a name", "this declares no field");
+        } else if (owner->kind == TY_UNION && declarator->next != NULL) {
             gen_error(&gen->diag, declarator->next->pos, "put them into a struct",
                       "an arm has one field");
         }
-        do {
-            gen_member_t *member = GEN_NEW(&gen->arena, gen_member_t);
-            member->pos = declarator == NULL ? decl->pos : declarator->pos;
-            member->name = declarator == NULL ? "" : declarator->name;
-            member->attrs = decl->attrs;
-            member->decl = decl;
-            member->index = count;
-            if (declarator != NULL) {
-                if (!gen_member_name(gen, member->name, member->pos)) break;
-                for (const gen_member_t *m = members; m != NULL; m = m->next) {
-                    if (strcmp(m->name, member->name) != 0) continue;
-                    gen_error(&gen->diag, member->pos, "rename one of the two",
-                              "the name %s is taken: see line %d", m->name, m->pos.line);
-                }
-                if (declarator->bits != NULL) {
-                    gen_error(&gen->diag, declarator->bits->pos,
-                              "use a whole integer, or bits of one",
-                              "bit-fields are laid out differently by each compiler");
-                }
-                member->type = gen_declared_type(gen, base, decl->spec->is_const, declarator);
-                check_field_type(gen, member, owner);
-                declarator = declarator->next;
-            }
-            if (++count > GEN_MAX_MEMBERS) {
-                gen_error(&gen->diag, member->pos, "use structs within, or arrays",
-                          "more than %d fields", GEN_MAX_MEMBERS);
-                return members;
-            }
-            *end = member;
-            end = &member->next;
-        } while (declarator != NULL && owner->kind != TY_UNION);
+        for (; declarator != NULL; declarator = declarator->next) {
+            end = add_member(gen, owner, end, decl, declarator);
+        }
     }
-    return members;
 }
 
 /* Only the last field may be an array of open size. */
@@ -234,7 +250,7 @@ static gen_type_t *struct_type(gen_t *gen, gen_spec_t *spec, const char *tag)
     if (type == NULL) return gen->error_type;
     if (!spec->has_body) return type;
     gen_check_attrs(gen, spec->attrs, "", "a struct");
-    type->members = gen_members(gen, type, spec->fields);
+    add_members(gen, type, spec->fields);
     type->complete = true;
     if (type->members == NULL) {
         gen_error(&gen->diag, spec->pos, "give it a field", "a struct without fields");
@@ -346,7 +362,7 @@ static gen_type_t *discriminant_type(gen_t *gen, const gen_attr_t *attr)
 
 static void union_arms(gen_t *gen, gen_type_t *type, const gen_spec_t *spec)
 {
-    type->members = gen_members(gen, type, spec->fields);
+    add_members(gen, type, spec->fields);
     for (gen_member_t *arm = type->members; arm != NULL; arm = arm->next)
         arm_labels(gen, type, arm);
     check_open_arrays(gen, type);
@@ -550,9 +566,7 @@ static gen_type_t *level_type(gen_t *gen, gen_type_t *base, const gen_level_t *l
     if (element->kind == TY_ERROR) return element;
     if (level->kind == LEVEL_ARRAY) return array_of(gen, element, level);
     if (level->kind == LEVEL_FUNCTION) {
-        gen_type_t *type = derived(gen, TY_FUNCTION, element, level->pos);
-        type->ellipsis = level->ellipsis;
-        return type;
+        return derived(gen, TY_FUNCTION, element, level->pos);
     }
     gen_type_t *type = derived(gen, TY_POINTER, element, level->pos);
     return level->is_const && type->kind != TY_ERROR ? derived(gen, TY_CONST, type, level->pos)

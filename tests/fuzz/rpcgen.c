@@ -321,10 +321,11 @@ int main(int argc, char **argv)
     double seconds = argc > 2 ? strtod(argv[2], NULL) : 0;
     unsigned long tries = 0, good = 0;
     struct timespec start, now;
-    text_t text = { malloc(LARGEST + 1), 0 };
+    static unsigned char space[LARGEST + 1];
+    text_t text = { space, 0 };
     state = argc > 3 ? strtoull(argv[3], NULL, 10) : (uint64_t)time(NULL);
     state = state * 0x9e3779b97f4a7c15u + 1;
-    if (argc < 2 || text.bytes == NULL || load_directory(argv[1], 1) != 0 || corpus_count == 0) {
+    if (argc < 2 || load_directory(argv[1], 1) != 0 || corpus_count == 0) {
         fputs("usage: rpcgen CORPUS-DIRECTORY [SECONDS [SEED]] | FILE\n", stderr);
         return 2;
     }
@@ -356,7 +357,6 @@ int main(int argc, char **argv)
              seconds);
     printf("%lu inputs, %lu of them accepted\n", tries, good);
     for (size_t i = 0; i < corpus_count; i++) free(corpus[i].bytes);
-    free(text.bytes);
     return 0;
 }
 

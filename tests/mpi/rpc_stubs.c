@@ -137,6 +137,7 @@ static void my_unions(struct holder *h, int which, union plain *u)
 static void my_graph(node_t *list, node_t *inside, struct pair *p)
 {
     node_t *turned = byre_rpc_alloc(sizeof *turned);
+    CHECK(list != NULL && list->own != NULL);
     CHECK(turned != NULL && inside == &p->b && p->a.next == &p->b && p->b.any == list);
     *turned = (node_t){ .key = 99, .any = turned };
     for (node_t *node = list, *next; node != NULL; node = next) {

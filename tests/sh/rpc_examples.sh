@@ -22,7 +22,8 @@ made by the server: 2
 filled: 10 apple 15 - 20 plum 25 - 30 pear" "$(run_mpi $np "$BYRE_BIN/rpc_listsort")"
 
     for n in 1 7 200; do
-        expect "matrix of $n at $np ranks" "$((n / 2 * n)) of $((n * n)) numbers by the server
+        half=$((n / 2))
+        expect "matrix of $n at $np ranks" "$((half * n)) of $((n * n)) numbers by the server
 wrong: 0" "$(run_mpi $np "$BYRE_BIN/rpc_matrix" $n)"
     done
 done

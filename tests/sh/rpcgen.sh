@@ -86,6 +86,9 @@ for idl in deep parens sum stars attrs zeros random; do
     expect "exit status of $idl" 1 $?
 done
 
+# It must run where there is no MPI.
+case $(LC_ALL=C objdump -p "$gen" | grep NEEDED) in *mpi* | *hwloc*) fail "byre-rpcgen needs MPI" ;; esac
+
 # ---- the command line ------------------------------------------------------------------------------------
 
 # complains NAME STATUS PART ARG...
