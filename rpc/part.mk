@@ -8,3 +8,4 @@ $(OBJ)/rpc/%.o: EXTRA_CPPFLAGS = -I$(srcdir)/runtime
 # The fuzzer of unmarshalling; tests/unit/marshal_fuzz runs it for some rounds.
 $(eval $(call private,$(OBJ)/tests/fuzz/rpc_unmarshal,tests/fuzz/rpc_unmarshal.c))
 FUZZERS  += $(OBJ)/tests/fuzz/rpc_unmarshal
+include $(srcdir)/rpc/gen/part.mk
