@@ -53,23 +53,6 @@ static uint32_t busy_for(const dsm_region_t *region, const dsm_unit_t *u, enum d
     return 0;
 }
 
-/* As busy_for; behind what is deferred everything waits. */
-static uint32_t unit_busy_for(const dsm_region_t *region, size_t unit, enum dsm_access left)
-{
-    const dsm_unit_t *u = &region->unit[unit];
-    return u->flags & UNIT_DEFERRED ? UINT32_MAX : busy_for(region, u, left);
-}
-
-static uint32_t run_busy_for(const dsm_region_t *region, const dsm_msg_t *msg, enum dsm_access left)
-{
-    uint32_t longest = 0;
-    for (size_t i = msg->first; i < msg->first + msg->count; i++) {
-        uint32_t ticks = unit_busy_for(region, i, left);
-        if (ticks > longest) longest = ticks;
-    }
-    return longest;
-}
-
 static void look_again(dsm_region_t *region, uint64_t ns)
 {
     byre__timer_set(&region->timer, byre__now_ns() + ns);
@@ -98,43 +81,31 @@ static void defer(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *m
     if (ticks != UINT32_MAX) look_again(region, (uint64_t)ticks * TICK_NS);
 }
 
-static void handle(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
-                   const uint64_t *acks)
+static uint32_t unit_busy_for(const dsm_region_t *region, size_t unit, enum dsm_access left)
 {
-    if (id == DSM_FORWARD)
-        byre__dsm_holder_forward(region, msg, acks);
-    else
-        byre__dsm_holder_invalidate(region, msg);
+    const dsm_unit_t *u = &region->unit[unit];
+    return u->flags & UNIT_DEFERRED ? UINT32_MAX : busy_for(region, u, left);
 }
 
-/* A unit that waits for something to change waits alone: the rest of its run may be what is needed for that. */
-static void split(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
-                  const uint64_t *acks, enum dsm_access left)
-{
-    size_t end = msg->first + msg->count;
-    for (size_t from = msg->first; from < end;) {
-        size_t to = from + 1;
-        if (unit_busy_for(region, from, left) != UINT32_MAX)
-            while (to < end && unit_busy_for(region, to, left) != UINT32_MAX) to++;
-        dsm_msg_t part = *msg;
-        part.first = from;
-        part.count = (uint32_t)(to - from);
-        handle(region, id, &part, acks);
-        from = to;
-    }
-}
-
-/* True: it was put off, or done in parts. */
-static bool put_off(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
-                    const uint64_t *acks)
+/* The units of a message are looked at one by one, and only those that are busy are put off: what is free must
+ * not wait for them, because what they wait for may wait for it. Finds the first run of units from `at` on
+ * that are free; puts off the busy ones before it. False: there is none. */
+static bool next_free(dsm_region_t *region, enum byre__dsm_id id, const dsm_msg_t *msg,
+                      const uint64_t *acks, size_t at, dsm_msg_t *run_out)
 {
     enum dsm_access left = id == DSM_FORWARD && msg->kind == DSM_READ ? DSM_READ : DSM_NONE;
-    uint32_t ticks = run_busy_for(region, msg, left);
-    if (__builtin_expect(ticks == 0, 1)) return false;
-    if (ticks == UINT32_MAX && msg->count > 1)
-        split(region, id, msg, acks, left);
-    else
-        defer(region, id, msg, acks, ticks);
+    size_t end = msg->first + msg->count;
+    dsm_msg_t run = *msg;
+    run.count = 1;
+    for (; at < end; at++) {
+        run.first = at;
+        uint32_t ticks = unit_busy_for(region, at, left);
+        if (__builtin_expect(ticks == 0, 1)) break;
+        defer(region, id, &run, acks, ticks);
+    }
+    if (at == end) return false;
+    while (at + run.count < end && unit_busy_for(region, at + run.count, left) == 0) run.count++;
+    *run_out = run;
     return true;
 }
 
@@ -151,7 +122,10 @@ static void holder_deferred(dsm_region_t *region)
         dsm_deferred_t *next = list->next;
         region->stats.held--; /* it is counted once */
         uint64_t before = region->stats.held;
-        handle(region, list->id, &list->msg, list->has_acks ? list->acks : NULL);
+        if (list->id == DSM_FORWARD)
+            byre__dsm_holder_forward(region, &list->msg, list->has_acks ? list->acks : NULL);
+        else
+            byre__dsm_holder_invalidate(region, &list->msg);
         if (region->stats.held == before) region->stats.held++;
         free(list);
         list = next;
@@ -227,10 +201,8 @@ static void reduce(dsm_region_t *region, size_t first, size_t count, enum dsm_ac
     }
 }
 
-void byre__dsm_holder_forward(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks)
+static void give(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks)
 {
-    if (put_off(region, DSM_FORWARD, msg, acks)) return;
-    if (byre__peer_absent(msg->requester)) return;
     bool write = msg->kind == DSM_WRITE;
     BYRE__ASSERT(region->unit[msg->first].access !=
                  DSM_NONE); /* invariant 2: only owners are asked */
@@ -243,12 +215,27 @@ void byre__dsm_holder_forward(dsm_region_t *region, const dsm_msg_t *msg, const 
         byre__dsm_manager_hand_over(region, msg->first + i, msg->requester);
 }
 
-void byre__dsm_holder_invalidate(dsm_region_t *region, const dsm_msg_t *msg)
+void byre__dsm_holder_forward(dsm_region_t *region, const dsm_msg_t *msg, const uint64_t *acks)
 {
-    if (put_off(region, DSM_INVALIDATE, msg, NULL)) return;
+    dsm_msg_t run = *msg;
+    if (byre__peer_absent(msg->requester)) return;
+    for (size_t at = msg->first; next_free(region, DSM_FORWARD, msg, acks, at, &run);
+         at = run.first + run.count)
+        give(region, &run, acks);
+}
+
+static void drop(dsm_region_t *region, const dsm_msg_t *msg)
+{
     if (!byre__dsm_no_invalidate) reduce(region, msg->first, msg->count, DSM_NONE);
     if (region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC) /* there it will be: shorter chains */
         region->unit[msg->first].owner = 1 + msg->requester;
-    dsm_msg_t ack = *msg;
-    (void)byre__dsm_emit(region, msg->requester, DSM_ACK, &ack, NULL);
+    (void)byre__dsm_emit(region, msg->requester, DSM_ACK, msg, NULL);
+}
+
+void byre__dsm_holder_invalidate(dsm_region_t *region, const dsm_msg_t *msg)
+{
+    dsm_msg_t run = *msg;
+    for (size_t at = msg->first; next_free(region, DSM_INVALIDATE, msg, NULL, at, &run);
+         at = run.first + run.count)
+        drop(region, &run);
 }

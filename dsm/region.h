@@ -89,12 +89,14 @@ typedef struct dsm_deferred {
 typedef struct dsm_region {
     pthread_mutex_t lock;
     _Atomic uint32_t id; /* 0: not in use; a slot's number and how often it was used */
+    int latest_death;    /* 1 + the rank */
     bool published;
+    _Atomic bool retired;   /* freed here, and served until the end: others may need it */
+    _Atomic bool abandoned; /* dynamic: a rank died while requests were under way: gone.c */
     char name[64];
     byre_dsm_attr_t attr;
     char *app, *service; /* the two views */
     size_t bytes, unit_bytes, units;
-    _Atomic bool retired;
     size_t block_units;  /* home placement BLOCK: units a rank */
     dsm_unit_t *unit;    /* [units] */
     uint8_t *touched;    /* [units / DSM_CHUNK + 1] some of these may not be all zero */
@@ -102,8 +104,6 @@ typedef struct dsm_region {
     uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
     uint64_t *missing;   /* [units][words] requester of a write: acknowledgements that are due */
     _Atomic size_t under_way; /* units with `wanted` */
-    int latest_death;         /* 1 + the rank */
-    _Atomic bool abandoned;   /* dynamic: a rank died while requests were under way: gone.c */
     dsm_deferred_t *deferred, **deferred_end;
     byre__timer_t timer; /* to look at `deferred` */
     size_t queued;       /* requests that wait, of all units */

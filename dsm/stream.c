@@ -21,7 +21,6 @@ enum {
     FARTHEST = 4096 /* units: a longer way is no stride */
 };
 #define WINDOW_BYTES ((size_t)1 << 20)
-#define WRITE_WINDOW_BYTES ((size_t)1 << 16)
 
 struct stream {
     uint32_t region; /* 0: none */
@@ -91,10 +90,9 @@ static bool is_within(const dsm_region_t *region, ptrdiff_t unit)
     return unit >= 0 && (size_t)unit < region->units;
 }
 
-static size_t longest_window(const dsm_region_t *region, const struct stream *s)
+static size_t longest_window(const dsm_region_t *region)
 {
-    size_t bytes = s->kind == DSM_WRITE ? WRITE_WINDOW_BYTES : WINDOW_BYTES;
-    return bytes > region->unit_bytes ? bytes / region->unit_bytes : 1;
+    return WINDOW_BYTES > region->unit_bytes ? WINDOW_BYTES / region->unit_bytes : 1;
 }
 
 /* Units of the stream from `first` on, at most `count`, that have one home. Beyond begins what is likely
@@ -128,7 +126,7 @@ static void wish(dsm_region_t *region, struct stream *s)
         s->mark = s->ahead; /* a fault there goes on */
         return;
     }
-    size_t most = longest_window(region, s);
+    size_t most = longest_window(region);
     s->window = s->window == 0 ? FIRST_WINDOW : 2 * s->window;
     if (s->window > most) s->window = most;
     size_t count = within_home(region, s, s->ahead, s->window);

@@ -45,7 +45,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOKS_PER_CLOCK = 32, POLLS_PER_TICK = 64 };
+enum {
+    LOOKS_PER_CLOCK = 32,
+    POLLS_PER_TICK = 64,
+    FAST_LOOKS_ALONE = 150, /* without other nodes, */
+    FAST_LOOKS =
+        10, /* with some: such a look may take an active message off its socket, which wakes
+                               nobody then, and is found only when the engine turns again */
+    FAST_LOOKS_SHORT = 2
+};
 
 struct waiter { /* a parked thread's; on its stack */
     struct waiter *next;
@@ -67,6 +75,7 @@ _Atomic int byre__engine_unannounced;
 unsigned byre__engine_turns;
 _Atomic int byre__service_deep;
 bool byre__cores_short, byre__cores_spare;
+int byre__fast_looks;
 uint64_t byre__nap_ns;
 
 _Thread_local int byre__handler_depth __attribute__((tls_model("initial-exec")));
@@ -85,6 +94,8 @@ int byre__progress_init(void)
     if (nap < 0) nap = byre__cores_spare ? 200 : 1000;
     engine.spin_ns = (uint64_t)spin * 1000u;
     engine.yield_ns = (uint64_t)byre__env_int(BYRE__ENV_YIELD_US) * 1000u;
+    byre__fast_looks = byre__nodes.nodes == 1 ? FAST_LOOKS_ALONE : FAST_LOOKS;
+    if (byre__cores_short) byre__fast_looks = FAST_LOOKS_SHORT;
     byre__nap_ns = (uint64_t)(nap > 10 ? nap : 10) * 1000u;
     atomic_store(&engine.token, 0);
     return byre__sleep_init();

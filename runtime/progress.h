@@ -103,14 +103,13 @@ extern bool byre__cores_spare;
 void byre__engine_unwatch(void);
 
 /* What most waits come to: the thread looks by itself for a moment, without the engine. */
-enum { BYRE__FAST_LOOKS = 150 };
+extern int byre__fast_looks; /* how often */
 static inline __attribute__((always_inline)) bool byre__wait_looking(byre__done_fn done, void *arg)
 {
     bool over = false;
     byre__engine_wait_begins();
     if (__builtin_expect(byre__sleep_watching != 0, 0)) byre__engine_unwatch();
-    for (int looks = byre__cores_short ? 2 : BYRE__FAST_LOOKS; !over && looks > 0; looks--)
-        over = done(arg);
+    for (int looks = byre__fast_looks; !over && looks > 0; looks--) over = done(arg);
     byre__engine_wait_ends();
     return over;
 }

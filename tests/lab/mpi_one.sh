@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every program of tests/mpi on four nodes, one rank on each.
-# time-limit: 300
+# time-limit: 600
 . "$(dirname "$0")/lab.bash"
 
 LAB_LIMIT=100
