@@ -44,10 +44,14 @@ static _Thread_local struct stream streams[STREAMS];
 static _Thread_local struct fault history[HISTORY];
 static _Thread_local unsigned long now;
 
-/* Is the unit the mark, the end, or one between that has not come yet or was refused? */
-static bool continues(const struct stream *s, size_t unit)
+static bool advances(const struct stream *s, size_t unit)
 {
-    if (unit == s->mark || unit == s->ahead) return true;
+    return unit == s->mark || unit == s->ahead;
+}
+
+/* Is the unit one between, which has not come yet or was refused? */
+static bool is_inside(const struct stream *s, size_t unit)
+{
     ptrdiff_t done = (ptrdiff_t)unit - (ptrdiff_t)s->last;
     ptrdiff_t left = (ptrdiff_t)s->ahead - (ptrdiff_t)unit;
     return done % s->stride == 0 && done / s->stride >= 0 && left / s->stride >= 0;
@@ -55,9 +59,13 @@ static bool continues(const struct stream *s, size_t unit)
 
 static struct stream *find(uint32_t region, size_t unit, enum dsm_access kind)
 {
-    for (struct stream *s = streams; s < streams + STREAMS; s++)
-        if (s->region == region && s->kind == kind && continues(s, unit)) return s;
-    return NULL;
+    struct stream *inside = NULL;
+    for (struct stream *s = streams; s < streams + STREAMS; s++) {
+        if (s->region != region || s->kind != kind) continue;
+        if (advances(s, unit)) return s; /* though another one may have reached so far */
+        if (inside == NULL && is_inside(s, unit)) inside = s;
+    }
+    return inside;
 }
 
 static bool has_faulted(const struct fault *like, ptrdiff_t unit)

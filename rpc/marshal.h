@@ -58,7 +58,8 @@ int byre__rpc_unpack_reply(const byre_rpc_proc_t *proc, const void *data, size_t
                            const byre__rpc_limits_t *limits, byre__rpc_graph_t *graph, void *frame);
 void byre__rpc_graph_free(byre__rpc_graph_t *graph);
 
-void *byre__rpc_arena_alloc(byre__rpc_arena_t **arena, size_t bytes); /* aligned to 16; NULL: no memory */
+void *byre__rpc_arena_alloc(byre__rpc_arena_t **arena,
+                            size_t bytes); /* aligned to 16; NULL: no memory */
 void byre__rpc_arena_free(byre__rpc_arena_t *arena);
 
 /* Context handles: the library above translates. A handle travels as two words. */
@@ -68,8 +69,10 @@ typedef struct byre__rpc_wire_context {
 } byre__rpc_wire_context_t;
 typedef struct byre__rpc_context_hooks {
     /* Client pointer <-> wire words at the client; server pointer <-> wire words at the server. */
-    int (*to_wire)(const byre_rpc_type_t *type, const void *handle, byre__rpc_wire_context_t *wire_out);
-    int (*from_wire)(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire, void **handle_out);
+    int (*to_wire)(const byre_rpc_type_t *type, const void *handle,
+                   byre__rpc_wire_context_t *wire_out);
+    int (*from_wire)(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire,
+                     void **handle_out);
 } byre__rpc_context_hooks_t;
 /* Of this thread; client and server sides set their own around packing and unpacking. */
 extern _Thread_local const byre__rpc_context_hooks_t *byre__rpc_context_hooks;

@@ -53,13 +53,16 @@ typedef enum byre_rpc_kind {
 
 enum {
     BYRE_RPC_F_SIGNED = 1,
-    BYRE_RPC_F_FLAT = 2,    /**< no pointers, no padding, every bit pattern is legal: bytes may be copied */
-    BYRE_RPC_F_REF = 4,     /**< pointer: never NULL, never shared */
-    BYRE_RPC_F_UNIQUE = 8,  /**< pointer: may be NULL, never shared */
-    BYRE_RPC_F_PTR = 16,    /**< pointer: may be NULL, shared, part of a cycle, into an object */
-    BYRE_RPC_F_STRING = 32, /**< pointer: to a NUL-terminated string; `count` bounds it, 0: no bound */
-    BYRE_RPC_F_BULK = 64,   /**< pointer: opaque bytes, which may travel straight into their place */
-    BYRE_RPC_F_CONTAINS = 128 /**< struct, array, pointer to many: a [ptr] may lead to what lies inside */
+    BYRE_RPC_F_FLAT =
+        2, /**< no pointers, no padding, every bit pattern is legal: bytes may be copied */
+    BYRE_RPC_F_REF = 4,    /**< pointer: never NULL, never shared */
+    BYRE_RPC_F_UNIQUE = 8, /**< pointer: may be NULL, never shared */
+    BYRE_RPC_F_PTR = 16,   /**< pointer: may be NULL, shared, part of a cycle, into an object */
+    BYRE_RPC_F_STRING =
+        32, /**< pointer: to a NUL-terminated string; `count` bounds it, 0: no bound */
+    BYRE_RPC_F_BULK = 64, /**< pointer: opaque bytes, which may travel straight into their place */
+    BYRE_RPC_F_CONTAINS =
+        128 /**< struct, array, pointer to many: a [ptr] may lead to what lies inside */
 };
 
 struct byre_rpc_type;
@@ -73,7 +76,11 @@ typedef struct byre_rpc_field {
     uint32_t direct; /**< of a parameter: BYRE_RPC_IN | BYRE_RPC_OUT */
 } byre_rpc_field_t;
 
-enum { BYRE_RPC_IN = 1, BYRE_RPC_OUT = 2, BYRE_RPC_DEFAULT_CASE = 4 /**< of a union, in `direct` */ };
+enum {
+    BYRE_RPC_IN = 1,
+    BYRE_RPC_OUT = 2,
+    BYRE_RPC_DEFAULT_CASE = 4 /**< of a union, in `direct` */
+};
 
 /** How many elements there are, which one is selected: computed from the container. */
 typedef int64_t (*byre_rpc_attribute_fn)(const void *container);
@@ -86,13 +93,14 @@ typedef struct byre_rpc_type {
     uint32_t count; /**< fields, elements, values, bound: see kinds */
     size_t size;    /**< sizeof, of the fixed part */
     const struct byre_rpc_type *element;
-    const byre_rpc_field_t *fields; /**< of a struct, cases of a union */
-    const int64_t *values;          /**< of an enum */
+    const byre_rpc_field_t *fields;  /**< of a struct, cases of a union */
+    const int64_t *values;           /**< of an enum */
     byre_rpc_attribute_fn size_is;   /**< elements that there is room for; NULL: one */
     byre_rpc_attribute_fn length_is; /**< elements that are defined, and travel; NULL: all */
     byre_rpc_attribute_fn first_is;  /**< the first of them; NULL: 0 */
     byre_rpc_attribute_fn switch_is; /**< discriminant of a union */
-    void (*rundown)(void *context);  /**< of a context handle, at the server when its client has died */
+    void (*rundown)(
+        void *context); /**< of a context handle, at the server when its client has died */
 } byre_rpc_type_t;
 
 enum {
