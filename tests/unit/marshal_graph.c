@@ -531,6 +531,40 @@ START_TEST(long_unique)
 }
 END_TEST
 
+/* ---- what a new object may not be written over ------------------------------------------------------ */
+
+typedef struct stale_frame {
+    link_t *list; /* in,out, unique */
+    link_t **out; /* out, ref, to unique */
+} stale_frame_t;
+static const byre_rpc_type_t ref_unique_link = RPC_POINTER(&unique_link, BYRE_RPC_F_REF);
+static const byre_rpc_field_t stale_params[] = {
+    RPC_PARAM(stale_frame_t, list, &unique_link, RPC_INOUT),
+    RPC_PARAM(stale_frame_t, out, &ref_unique_link, BYRE_RPC_OUT),
+};
+static const byre_rpc_proc_t stale_proc = RPC_PROC(stale_frame_t, stale_params);
+
+static void stale_body(void *frame, void *arg)
+{
+    (void)arg;
+    stale_frame_t *f = frame;
+    ck_assert_ptr_null(*f->out);
+    f->list->next = NULL;
+    *f->out = rpc_new(sizeof(link_t));
+    **f->out = (link_t){ 3, NULL };
+}
+
+/* Y3: an [out] pointer has no old object, whatever is in it. */
+START_TEST(stale)
+{
+    link_t two = { .value = 2 }, one = { .value = 1, .next = &two }, *made = &two;
+    stale_frame_t frame = { &one, &made };
+    OK(rpc_call(&stale_proc, &frame, _i == 1, stale_body, NULL));
+    ck_assert(one.next == NULL && two.value == 2 && made != &two && made->value == 3);
+    free(made);
+}
+END_TEST
+
 static uint32_t mix(uint32_t x)
 {
     x = (x ^ (x >> 16)) * 0x45d9f3bu;
@@ -589,6 +623,7 @@ int main(void)
     tcase_add_loop_test(tests, prefix, 0, 2);
     tcase_add_loop_test(tests, resized, 0, 2);
     tcase_add_loop_test(tests, behind_pointers, 0, 2);
+    tcase_add_loop_test(tests, stale, 0, 2);
     tcase_add_loop_test(tests, long_list, 0, 2);
     tcase_add_test(tests, long_answer);
     tcase_add_test(tests, long_unique);
