@@ -59,7 +59,7 @@ enum {
     BYRE_RPC_F_PTR = 16,    /**< pointer: may be NULL, shared, part of a cycle, into an object */
     BYRE_RPC_F_STRING = 32, /**< pointer: to a NUL-terminated string; `count` bounds it, 0: no bound */
     BYRE_RPC_F_BULK = 64,   /**< pointer: opaque bytes, which may travel straight into their place */
-    BYRE_RPC_F_CONTAINS = 128 /**< struct or array: another object's type may lie inside: interior pointers */
+    BYRE_RPC_F_CONTAINS = 128 /**< struct, array, pointer to many: a [ptr] may lead to what lies inside */
 };
 
 struct byre_rpc_type;

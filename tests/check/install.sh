@@ -52,6 +52,14 @@ if [ "$CXX" != no ]; then
     expect "hello in C++" "rank 0 of 1" "$("$WORK/cxx")"
 fi
 
+gen=$(find "$root" -path '*/bin/byre-rpcgen')
+[ -n "$gen" ] || fail "byre-rpcgen is not installed"
+printf 'interface tiny { int add([in] int a, [in] int b); }\n' >"$WORK/tiny.idl"
+"$gen" -o "$WORK" "$WORK/tiny.idl" || fail "the installed byre-rpcgen"
+printf '#include "tiny.h"\nint main(void) { return add(0, 0); }\n' >"$WORK/main.c"
+"$CC" -std=c11 "${cflags[@]}" -o "$WORK/tiny" "$WORK"/main.c "$WORK"/tiny_{types,client,server}.c "${libs[@]}" ||
+    fail "a program with stubs"
+
 lab=$(find "$root" -path '*/libexec/byre/byre-lab')
 [ -n "$lab" ] || fail "byre-lab is not installed"
 "$lab" --help | grep -q '^usage: byre lab' || fail "the installed byre-lab does not know how to help"
