@@ -117,7 +117,7 @@ static int send_call(struct call *call, unsigned char *room, void *answer, size_
     if (call->contexts) byre__rpc_contexts_called();
     if (error != BYRE_OK) return error;
     call->slot = byre__rpc_slot_begin(call->target.rank, answer, answer_room, call->array,
-                                       call->array_bytes);
+                                      call->array_bytes);
     if (call->slot == NULL) return BYRE_ENOMEM;
     call->id = byre__rpc_slot_call(call->slot);
     unsigned flags = call->proc->flags & BYRE_RPC_P_MAYBE ? BYRE__RPC_ONE_WAY : 0;
@@ -146,7 +146,8 @@ static bool is_sent(void *arg)
 static bool is_over(void *arg)
 {
     const struct call *call = arg;
-    return (byre__rpc_slot_over(call->slot) || byre__peer_absent(call->target.rank)) && is_sent(arg);
+    return (byre__rpc_slot_over(call->slot) || byre__peer_absent(call->target.rank)) &&
+           is_sent(arg);
 }
 
 static bool is_filled(void *arg)
@@ -220,8 +221,8 @@ static void wait_for_reply(struct call *call)
 static void tell_given_up(const struct call *call)
 {
     byre__rpc_wire_call_t wire = { .call = call->id, .server = call->target.server };
-    (void)byre__rpc_send(call->target.rank, BYRE__AM_RPC_GIVEN_UP, &wire, sizeof wire, NULL, 0, NULL,
-                         NULL, BYRE__RPC_QUEUE);
+    (void)byre__rpc_send(call->target.rank, BYRE__AM_RPC_GIVEN_UP, &wire, sizeof wire, NULL, 0,
+                         NULL, NULL, BYRE__RPC_QUEUE);
 }
 
 static int unpack(struct call *call)
@@ -238,8 +239,8 @@ static int unpack(struct call *call)
     if (slot->error == BYRE_OK && comes != ((slot->flags & BYRE__RPC_APART) != 0))
         error = BYRE_EPROTO;
     else if (slot->error == BYRE_OK)
-        error = byre__rpc_unpack_reply(packed_proc(call), slot->reply + skip, slot->bytes - skip, NULL,
-                                       call->graph, call->frame);
+        error = byre__rpc_unpack_reply(packed_proc(call), slot->reply + skip, slot->bytes - skip,
+                                       NULL, call->graph, call->frame);
     if (call->contexts) byre__rpc_contexts_called();
     return error;
 }
@@ -286,8 +287,9 @@ static int let_fly(struct call *call)
 
 static bool may_go_elsewhere(const struct call *call, int error)
 {
-    bool gone = error == BYRE_EPEER || (error == BYRE_ENOTFOUND && call->target.server != 0 &&
-                                        !byre__rpc_names_has(call->target.rank, call->target.server));
+    bool gone =
+        error == BYRE_EPEER || (error == BYRE_ENOTFOUND && call->target.server != 0 &&
+                                !byre__rpc_names_has(call->target.rank, call->target.server));
     if (!gone || !call->binding->attr.rebind) return false;
     if (call->may_have_run && !(call->proc->flags & BYRE_RPC_P_IDEMPOTENT)) return false;
     return call->deadline_ns == 0 || byre__now_ns() < call->deadline_ns;
@@ -314,7 +316,8 @@ static void set_result(const byre_rpc_proc_t *proc, void *frame, int error)
     const byre_rpc_field_t *result = &proc->params[proc->param_count - 1];
     if (result->name[0] != 0) return;
     memset((char *)frame + result->offset, 0, result->type->size);
-    if (proc->flags & BYRE_RPC_P_STATUS) memcpy((char *)frame + result->offset, &error, sizeof error);
+    if (proc->flags & BYRE_RPC_P_STATUS)
+        memcpy((char *)frame + result->offset, &error, sizeof error);
 }
 
 static __attribute__((noinline)) void tell_failed(const struct call *call)
@@ -340,9 +343,8 @@ static int refuse(const byre_rpc_interface_t *interface, uint32_t number, void *
 {
     const byre_rpc_proc_t *proc =
         interface != NULL && number < interface->proc_count ? &interface->procs[number] : NULL;
-    byre__rpc_latest = (byre_rpc_outcome_t){ .error = error,
-                                             .rank = -1,
-                                             .proc = proc != NULL ? proc->name : "" };
+    byre__rpc_latest =
+        (byre_rpc_outcome_t){ .error = error, .rank = -1, .proc = proc != NULL ? proc->name : "" };
     if (proc != NULL && frame != NULL) set_result(proc, frame, error);
     return error;
 }

@@ -114,7 +114,8 @@ static struct entry *make_entry(int rank, uint64_t call)
 static struct entry *entry_of(struct client *client, uint64_t call)
 {
     uint32_t index = (uint32_t)(call % SLOTS);
-    return &atomic_load_explicit(&client->chunks[index / CHUNK], memory_order_acquire)[index % CHUNK];
+    return &atomic_load_explicit(&client->chunks[index / CHUNK],
+                                 memory_order_acquire)[index % CHUNK];
 }
 
 static bool is_latest(const struct entry *entry, uint64_t call)
@@ -192,10 +193,10 @@ static void answer_inline(struct client *client, int rank, uint64_t call, byre__
 {
     struct entry *entry = entry_of(client, call);
     pthread_mutex_lock(&client->lock);
-    if (is_latest(entry, call))
-        entry->state = keep && keep_copy(entry, bytes) ? ANSWERED : ENDED;
+    if (is_latest(entry, call)) entry->state = keep && keep_copy(entry, bytes) ? ANSWERED : ENDED;
     pthread_mutex_unlock(&client->lock);
-    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL, BYRE__RPC_QUEUE);
+    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL,
+                         BYRE__RPC_QUEUE);
     byre__rpc_bytes_free(bytes);
 }
 
@@ -217,7 +218,8 @@ static struct kept *make_kept(byre__rpc_bytes_t *bytes, void *bulk, size_t bulk_
     return kept;
 }
 
-static void answer_bulk(struct client *client, int rank, uint64_t call, struct kept *kept, bool keep)
+static void answer_bulk(struct client *client, int rank, uint64_t call, struct kept *kept,
+                        bool keep)
 {
     struct entry *entry = entry_of(client, call);
     struct kept *old = NULL;
@@ -237,8 +239,8 @@ static void answer_bulk(struct client *client, int rank, uint64_t call, struct k
     let_go(kept);
 }
 
-void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk, size_t bulk_bytes,
-                      bool keep)
+void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk,
+                      size_t bulk_bytes, bool keep)
 {
     struct client *client = atomic_load_explicit(&clients[rank], memory_order_acquire);
     if (bulk == NULL && bytes->used <= BYRE_AM_INLINE) {
@@ -257,9 +259,9 @@ void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, void *b
 
 void byre__rpc_answer_error(int rank, uint64_t call, int error, bool ran)
 {
-    byre__rpc_wire_reply_t reply = {
-        .call = call, .error = error, .flags = ran ? BYRE__RPC_RAN : 0
-    };
+    byre__rpc_wire_reply_t reply = { .call = call,
+                                     .error = error,
+                                     .flags = ran ? BYRE__RPC_RAN : 0 };
     byre__rpc_bytes_t bytes = { (unsigned char *)&reply, sizeof reply, sizeof reply, true };
     byre__rpc_answer(rank, call, &bytes, NULL, 0, true);
 }

@@ -38,8 +38,9 @@ static bool is_bulk(const byre_rpc_field_t *param)
 static bool is_small(const byre_rpc_field_t *param)
 {
     const byre_rpc_type_t *type = param->type;
-    return type->kind == BYRE_RPC_INT || type->kind == BYRE_RPC_BOOL || type->kind == BYRE_RPC_ENUM ||
-           type->kind == BYRE_RPC_FLOAT || type->kind == BYRE_RPC_VOID;
+    return type->kind == BYRE_RPC_INT || type->kind == BYRE_RPC_BOOL ||
+           type->kind == BYRE_RPC_ENUM || type->kind == BYRE_RPC_FLOAT ||
+           type->kind == BYRE_RPC_VOID;
 }
 
 static void look_for_bulk(const byre_rpc_proc_t *proc, byre__rpc_look_t *look)

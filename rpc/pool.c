@@ -39,7 +39,7 @@ enum { WATCH_NS = 50000, WATCH_SPARE_NS = 200000, LOOKS_PER_CLOCK = 32 };
 /* A worker's word: it spins on it, then sleeps. */
 enum { NOTHING, GIVEN, ASLEEP };
 
-struct worker { /* on its thread's stack */
+struct worker {           /* on its thread's stack */
     struct worker *below; /* in the pile */
     byre__rpc_job_t *job; /* given; NULL: to end */
     _Atomic uint32_t word;
@@ -148,7 +148,8 @@ static int create_thread(byre__rpc_job_t *job)
         sigdelset(&blocked, synchronous[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
     pthread_mutex_lock(&byre__rpc_serving);
-    int error = room_for_thread() ? pthread_create(&pool.threads[pool.count], NULL, work, job) : ENOMEM;
+    int error =
+        room_for_thread() ? pthread_create(&pool.threads[pool.count], NULL, work, job) : ENOMEM;
     if (error == 0) {
         pool.count++;
         byre__count(rpc_threads);
@@ -156,7 +157,8 @@ static int create_thread(byre__rpc_job_t *job)
     pthread_mutex_unlock(&byre__rpc_serving);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (error == 0) return BYRE_OK;
-    byre__info("no further thread for remote procedure calls (errno %d): %u go on", error, pool.count);
+    byre__info("no further thread for remote procedure calls (errno %d): %u go on", error,
+               pool.count);
     return BYRE_EAGAIN;
 }
 
@@ -211,7 +213,8 @@ void byre__rpc_pool_block(byre_rpc_server_t server)
     struct worker *worker = NULL;
     pthread_mutex_lock(&byre__rpc_serving);
     server->active--;
-    byre__rpc_job_t *job = server->active < server->attr.threads ? byre__rpc_queue_take(server) : NULL;
+    byre__rpc_job_t *job =
+        server->active < server->attr.threads ? byre__rpc_queue_take(server) : NULL;
     if (job != NULL) {
         count_begin(server);
         worker = take_idle();

@@ -54,7 +54,8 @@ static const byre_rpc_proc_t *proc_of(const struct served *served)
 }
 
 /* Arguments into the frame, and into the scope's memory. */
-static int read_args(struct served *served, byre__rpc_scope_t *scope, void *frame, byre__rpc_graph_t **graph_out)
+static int read_args(struct served *served, byre__rpc_scope_t *scope, void *frame,
+                     byre__rpc_graph_t **graph_out)
 {
     const byre__rpc_look_t *look = &served->server->looks[served->proc];
     int error = byre__rpc_unpack_call(proc_of(served), served->args, served->bytes, NULL, frame,
@@ -86,8 +87,7 @@ static int invoke_and_pack(const struct served *served, byre__rpc_scope_t *scope
     reply->flags |= BYRE__RPC_RAN;
     if (scope->held != NULL) {
         uint64_t serials[BYRE__RPC_HELD];
-        reply->closed =
-            (uint16_t)byre__rpc_contexts_after(scope->held, proc, frame, serials);
+        reply->closed = (uint16_t)byre__rpc_contexts_after(scope->held, proc, frame, serials);
         scope->held->ran = true;
         memcpy(bytes->data + bytes->used, serials, reply->closed * sizeof serials[0]);
         bytes->used += reply->closed * sizeof serials[0];
@@ -277,7 +277,8 @@ static void on_call(const byre_am_t *am, void *arg)
     memcpy(&call, am->data, sizeof call);
     bool bulk = am->bulk_bytes > 0, apart = call.flags & BYRE__RPC_APART, inside = bulk && !apart;
     struct served served = { .server = byre__rpc_server_find(call.server),
-                             .args = inside ? am->bulk : (const unsigned char *)am->data + sizeof call,
+                             .args =
+                                 inside ? am->bulk : (const unsigned char *)am->data + sizeof call,
                              .bytes = inside ? am->bulk_bytes : am->bytes - sizeof call,
                              .bulk = am->bulk,
                              .bulk_bytes = am->bulk_bytes,

@@ -28,8 +28,8 @@ byre_rpc_server_t byre__rpc_server_find(uint32_t id)
 {
     byre_rpc_server_t server =
         atomic_load_explicit(&table.places[id % SERVERS], memory_order_acquire);
-    bool open = server != NULL && id != 0 &&
-                atomic_load_explicit(&server->id, memory_order_acquire) == id;
+    bool open =
+        server != NULL && id != 0 && atomic_load_explicit(&server->id, memory_order_acquire) == id;
     return open ? server : NULL;
 }
 

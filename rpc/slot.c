@@ -66,7 +66,8 @@ static _Thread_local byre__recycled_t own;
 
 /* ---- the call's side ------------------------------------------------------------------------------ */
 
-byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room, void *bulk, size_t bulk_bytes)
+byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room, void *bulk,
+                                       size_t bulk_bytes)
 {
     byre__rpc_slot_t *slot = byre__recycle_get(&slots, &own);
     if (slot == NULL) return NULL;
@@ -106,7 +107,8 @@ static bool begin_filling(byre__rpc_slot_t *slot, uint64_t call)
 {
     uint64_t waiting = (call / SLOTS) << 2 | WAITING;
     return atomic_load_explicit(&slot->tag, memory_order_relaxed) == waiting &&
-           atomic_compare_exchange_strong_explicit(&slot->tag, &waiting, waiting - WAITING + FILLING,
+           atomic_compare_exchange_strong_explicit(&slot->tag, &waiting,
+                                                   waiting - WAITING + FILLING,
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
@@ -198,8 +200,8 @@ static void on_reply(const byre_am_t *am, void *arg)
     byre__rpc_slot_t *slot = addressee(am, &reply);
     (void)arg;
     if (reply.flags & BYRE__RPC_KEPT) /* whoever waits or does not: there is no need to keep it */
-        (void)byre__rpc_send(am->source, BYRE__AM_RPC_TAKEN, &reply.call, sizeof reply.call, NULL, 0,
-                             NULL, NULL, BYRE__RPC_QUEUE);
+        (void)byre__rpc_send(am->source, BYRE__AM_RPC_TAKEN, &reply.call, sizeof reply.call, NULL,
+                             0, NULL, NULL, BYRE__RPC_QUEUE);
     if (slot == NULL) return;
     if (am->bulk_bytes > 0) {
         if (!slot->incoming) return; /* it was refused */

@@ -37,8 +37,8 @@ void byre_rpc_free(void *memory)
 
 /* ---- sending ------------------------------------------------------------------------------------------ */
 
-static int send_once(int rank, int id, const void *data, size_t bytes, const void *bulk, size_t bulk_bytes,
-                     byre__am_done_fn done, void *arg, uint64_t deadline_ns)
+static int send_once(int rank, int id, const void *data, size_t bytes, const void *bulk,
+                     size_t bulk_bytes, byre__am_done_fn done, void *arg, uint64_t deadline_ns)
 {
     byre__am_send_t send = { .rank = rank,
                              .id = id,
@@ -56,7 +56,8 @@ static int send_once(int rank, int id, const void *data, size_t bytes, const voi
  * their ends. */
 static __attribute__((noinline)) int send_injected(int rank, int id, const void *data, size_t bytes,
                                                    const void *bulk, size_t bulk_bytes,
-                                                   byre__am_done_fn done, void *arg, uint64_t deadline_ns)
+                                                   byre__am_done_fn done, void *arg,
+                                                   uint64_t deadline_ns)
 {
     byre__rpc_fate_t fate = byre__rpc_inject(rank, id);
     if (fate == BYRE__RPC_LOSE) {
@@ -68,8 +69,8 @@ static __attribute__((noinline)) int send_injected(int rank, int id, const void 
     return send_once(rank, id, data, bytes, bulk, bulk_bytes, done, arg, deadline_ns);
 }
 
-int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void *bulk, size_t bulk_bytes,
-                   byre__am_done_fn done, void *arg, uint64_t deadline_ns)
+int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void *bulk,
+                   size_t bulk_bytes, byre__am_done_fn done, void *arg, uint64_t deadline_ns)
 {
     if (__builtin_expect(byre__rpc_inject != NULL, 0) &&
         (id == BYRE__AM_RPC_CALL || id == BYRE__AM_RPC_REPLY))
