@@ -57,19 +57,19 @@ static const byre_rpc_type_t t_bytes = { .name = "byte *",
     }
 static const byre_rpc_field_t in_params[] = BYTES(BYRE_RPC_IN);
 static const byre_rpc_field_t out_params[] = BYTES(BYRE_RPC_OUT);
-static const byre_rpc_field_t inout_params[] = BYTES(BYRE_RPC_IN | BYRE_RPC_OUT);
+static const byre_rpc_field_t both_params[] = BYTES(BYRE_RPC_IN | BYRE_RPC_OUT);
 
 static void do_nothing(const void *procs, void *frame)
 {
     (void)procs, (void)frame;
 }
 
-enum { PROC_NULL, PROC_IN, PROC_OUT, PROC_INOUT };
+enum { PROC_NULL, PROC_IN, PROC_OUT, PROC_BOTH };
 static const byre_rpc_proc_t procs[] = {
     { "null", NULL, 0, BYRE_RPC_P_ASYNC, 1, 0, do_nothing },
     { "in", in_params, 2, 0, sizeof(struct frame), 0, do_nothing },
     { "out", out_params, 2, 0, sizeof(struct frame), 0, do_nothing },
-    { "inout", inout_params, 2, 0, sizeof(struct frame), 0, do_nothing },
+    { "both", both_params, 2, 0, sizeof(struct frame), 0, do_nothing },
 };
 static void *client;
 static const byre_rpc_interface_t interface = {
@@ -200,7 +200,7 @@ static const struct figure {
     { "rpc.in", "engine", PROC_IN, false, false },
     { "rpc.in", "popup", PROC_IN, true, false },
     { "rpc.out", "engine", PROC_OUT, false, false },
-    { "rpc.inout", "popup", PROC_INOUT, true, false },
+    { "rpc.both", "popup", PROC_BOTH, true, false },
 };
 static const struct figure rates[] = {
     { "rpc.rate", "engine", PROC_NULL, false, false },
@@ -225,8 +225,8 @@ static void measure(const struct options *opt, const struct crew *crew, struct b
 
     bench->computing = figure->computing;
     bench->proc = figure->proc;
-    bench->there = figure->proc == PROC_IN || figure->proc == PROC_INOUT ? bench->pair.bytes : 0;
-    bench->back = figure->proc == PROC_OUT || figure->proc == PROC_INOUT ? bench->pair.bytes : 0;
+    bench->there = figure->proc == PROC_IN || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
+    bench->back = figure->proc == PROC_OUT || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
     if (bench->pair.leader)
         check_byre("byre_rpc_use", byre_rpc_use(&interface, bench->bindings[figure->popup]));
     contest_run(crew, &contest, &samples);
@@ -307,7 +307,7 @@ int subject_rpc(const struct options *opt)
     if (byre_size() < 2)
         return options_complain("rpc needs two ranks or more: mpirun -n 2 byre-bench rpc");
     if (options_variants(opt,
-                         "engine,popup,engine_computing,popup_computing,null,in,out,inout,rate"))
+                         "engine,popup,engine_computing,popup_computing,null,in,out,both,rate"))
         return 2;
     crew_open(&crew, false);
     if (crew.member) pair_init(&bench.pair, &crew, options_longest(opt, 16777216), opt->window);

@@ -26,6 +26,7 @@
 #include "progress.h"
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -111,7 +112,8 @@ static struct worker *take_idle(void)
     return worker;
 }
 
-/* Without the lock: the worker is off the pile, and may be gone after this. */
+/* Without the lock: the worker is off the pile, and may be gone after this. One that is woken may have been put
+ * behind this thread, on the same core, where it would wait until this one has spun its time. */
 static void give(struct worker *worker, byre__rpc_job_t *job)
 {
     worker->job = job;
@@ -119,6 +121,7 @@ static void give(struct worker *worker, byre__rpc_job_t *job)
         atomic_store_explicit(&worker->word, GIVEN, memory_order_relaxed);
     } else if (atomic_exchange(&worker->word, GIVEN) == ASLEEP) {
         futex(&worker->word, FUTEX_WAKE_PRIVATE, 1);
+        (void)sched_yield();
     }
 }
 
@@ -253,9 +256,11 @@ static bool watch(struct worker *worker)
         atomic_store(&pool.watched, false);
         if (given) return true;
     }
-    while (byre__cores_spare && byre__now_ns() < until)
+    while (byre__cores_spare && byre__now_ns() < until) {
         for (int i = 0; i < LOOKS_PER_CLOCK; i++)
             if (is_given(worker)) return true;
+        (void)sched_yield(); /* the answer's reader may be on this core */
+    }
     return is_given(worker);
 }
 
