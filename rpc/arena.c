@@ -10,11 +10,11 @@
  * current one, whose rest stays in use.
  */
 #include "marshal.h"
+#include "pages.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 
-enum { GRAIN = 16, CHUNK_MIN = 1024, CHUNK_MAX = 1 << 20 };
+enum { GRAIN = 16, CHUNK_MIN = 1024, CHUNK_MAX = 4 << 20 };
 
 struct byre__rpc_arena {
     struct byre__rpc_arena *next;
@@ -26,7 +26,7 @@ enum { HEAD = 2 * GRAIN };
 
 static byre__rpc_arena_t *chunk(size_t room)
 {
-    byre__rpc_arena_t *made = calloc(1, room);
+    byre__rpc_arena_t *made = byre__rpc_pages_alloc(room);
     if (made == NULL) return NULL;
     made->used = HEAD;
     made->room = room;
@@ -76,7 +76,7 @@ void byre__rpc_arena_free(byre__rpc_arena_t *arena)
 {
     while (arena != NULL) {
         byre__rpc_arena_t *next = arena->next;
-        free(arena);
+        byre__rpc_pages_free(arena, arena->room);
         arena = next;
     }
 }

@@ -10,8 +10,10 @@
  *       addresses, so objects that were allocated one after the other are found in few lines; the
  *       lines are scattered (multiplicative hashing, Knuth 6.4).
  *   G4  At the server the objects lie in the call's arena, which lives longer than the graph.
+ *   G5  An owner is noted when its object is appended: in ascending order.
  */
 #include "graph.h"
+#include "pages.h"
 
 #include <byre_errors.h>
 #include <stdlib.h>
@@ -36,11 +38,23 @@ byre__rpc_graph_t *byre__rpc_graph_create(void)
     return graph;
 }
 
+static void free_objects(byre__rpc_graph_t *graph)
+{
+    if (graph->objects != graph->first_objects)
+        byre__rpc_pages_free(graph->objects, graph->room * sizeof *graph->objects);
+}
+
+static void free_slots(byre__rpc_graph_t *graph)
+{
+    if (graph->slots != graph->first_slots)
+        byre__rpc_pages_free(graph->slots, ((size_t)graph->slot_mask + 1) * sizeof *graph->slots);
+}
+
 void byre__rpc_graph_free(byre__rpc_graph_t *graph)
 {
     if (graph == NULL) return;
-    if (graph->objects != graph->first_objects) free(graph->objects);
-    if (graph->slots != graph->first_slots) free(graph->slots);
+    free_objects(graph);
+    free_slots(graph);
     free(graph->owners);
     free(graph->extras);
     free(graph);
@@ -60,12 +74,14 @@ static int grow(void **array, uint32_t *room, size_t each, uint32_t least)
 
 int byre__rpc_graph_grow(byre__rpc_graph_t *graph)
 {
-    bool first = graph->objects == graph->first_objects;
-    void *objects = first ? NULL : graph->objects;
-    int err = grow(&objects, &graph->room, sizeof *graph->objects, 0);
-    if (err != BYRE_OK) return err;
-    if (first) memcpy(objects, graph->first_objects, sizeof graph->first_objects);
+    if (graph->room > UINT32_MAX / 4) return BYRE_ENOMEM;
+    uint32_t room = 4 * graph->room; /* what is not touched costs nothing */
+    byre__rpc_object_t *objects = byre__rpc_pages_alloc(room * sizeof *objects);
+    if (objects == NULL) return BYRE_ENOMEM;
+    memcpy(objects, graph->objects, graph->count * sizeof *objects);
+    free_objects(graph);
     graph->objects = objects;
+    graph->room = room;
     return BYRE_OK;
 }
 
@@ -80,9 +96,9 @@ static void insert(byre__rpc_graph_t *graph, uint32_t id)
 static int reindex(byre__rpc_graph_t *graph, unsigned bits)
 {
     if (bits > 31) return BYRE_ENOMEM;
-    uint64_t *slots = calloc((size_t)1 << bits, sizeof *slots);
+    uint64_t *slots = byre__rpc_pages_alloc(((size_t)1 << bits) * sizeof *slots);
     if (slots == NULL) return BYRE_ENOMEM;
-    if (graph->slots != graph->first_slots) free(graph->slots);
+    free_slots(graph);
     set_slots(graph, slots, bits);
     for (uint32_t id = 0; id < graph->count; id++) insert(graph, id);
     graph->indexed = graph->count;
@@ -116,10 +132,22 @@ void byre__rpc_graph_truncate(byre__rpc_graph_t *graph, uint32_t count)
     graph->indexed = 0;
 }
 
-static uint32_t owner_place(const byre__rpc_graph_t *graph, uint32_t id)
+/* G5 */
+int byre__rpc_graph_own(byre__rpc_graph_t *graph, const byre__rpc_owner_t *owner)
+{
+    if (graph->owner_count == graph->owner_room) {
+        void *owners = graph->owners;
+        int err = grow(&owners, &graph->owner_room, sizeof *graph->owners, 8);
+        if (err != BYRE_OK) return err;
+        graph->owners = owners;
+    }
+    graph->owners[graph->owner_count++] = *owner;
+    return BYRE_OK;
+}
+
+byre__rpc_owner_t *byre__rpc_graph_owner(const byre__rpc_graph_t *graph, uint32_t id)
 {
     uint32_t low = 0, high = graph->owner_count;
-    if (high > 0 && graph->owners[high - 1].id < id) return high;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (graph->owners[middle].id < id)
@@ -127,31 +155,7 @@ static uint32_t owner_place(const byre__rpc_graph_t *graph, uint32_t id)
         else
             high = middle;
     }
-    return low;
-}
-
-/* The first one stays. */
-int byre__rpc_graph_own(byre__rpc_graph_t *graph, const byre__rpc_owner_t *owner)
-{
-    if (byre__rpc_graph_owner(graph, owner->id) != NULL) return BYRE_OK;
-    if (graph->owner_count == graph->owner_room) {
-        void *owners = graph->owners;
-        int err = grow(&owners, &graph->owner_room, sizeof *graph->owners, 8);
-        if (err != BYRE_OK) return err;
-        graph->owners = owners;
-    }
-    uint32_t at = owner_place(graph, owner->id);
-    memmove(&graph->owners[at + 1], &graph->owners[at],
-            (graph->owner_count - at) * sizeof *graph->owners);
-    graph->owners[at] = *owner;
-    graph->owner_count++;
-    return BYRE_OK;
-}
-
-const byre__rpc_owner_t *byre__rpc_graph_owner(const byre__rpc_graph_t *graph, uint32_t id)
-{
-    uint32_t at = owner_place(graph, id);
-    return at < graph->owner_count && graph->owners[at].id == id ? &graph->owners[at] : NULL;
+    return low < graph->owner_count && graph->owners[low].id == id ? &graph->owners[low] : NULL;
 }
 
 /* An object is named once. */

@@ -21,6 +21,7 @@ typedef struct byre__rpc_object {
 /* The container that the attributes of an object's pointer are computed from. */
 typedef struct byre__rpc_owner {
     uint32_t id;
+    bool told;             /* the rest is known: a reference like the object's own has been seen */
     const void *container; /* NULL: the frame */
     void *const *slot;     /* the pointer; NULL: it is a parameter */
 } byre__rpc_owner_t;
@@ -55,8 +56,8 @@ int byre__rpc_graph_index_grow(byre__rpc_graph_t *graph);
 /* Bring the index up to date. */
 int byre__rpc_graph_index(byre__rpc_graph_t *graph);
 int byre__rpc_graph_own(byre__rpc_graph_t *graph, const byre__rpc_owner_t *owner);
-/* NULL: nobody has claimed it. */
-const byre__rpc_owner_t *byre__rpc_graph_owner(const byre__rpc_graph_t *graph, uint32_t id);
+/* NULL: the object has none. */
+byre__rpc_owner_t *byre__rpc_graph_owner(const byre__rpc_graph_t *graph, uint32_t id);
 int byre__rpc_graph_extra(byre__rpc_graph_t *graph, uint32_t id);
 
 /* ---- the hot path ------------------------------------------------------------------------------- */

@@ -70,7 +70,7 @@ static int pack_param_reference(byre__rpc_packer_t *packer, const byre_rpc_proc_
     size_t count;
     int err = byre__rpc_param_extent(proc, param, packer->frame, &count);
     if (err != BYRE_OK) return err;
-    byre__rpc_owner_t owner = { 0 };
+    byre__rpc_owner_t owner = { .told = true };
     return byre__rpc_pack_reference(packer, via, target, count, &owner, id_out);
 }
 
@@ -123,7 +123,7 @@ static int write_call_again(byre__rpc_packer_t *packer, const byre_rpc_proc_t *p
     if (err != BYRE_OK) return err;
     byre__rpc_graph_t *graph = inside ? byre__rpc_graph_create() : NULL;
     if (graph != NULL) {
-        packer->roots = &roots;
+        packer->roots = &roots; /* cppcheck-suppress autoVariables ; until it returns */
         packer->graph = graph;
         packer->out.bytes->used = packer->out.base;
         graph->ranged = true;
@@ -132,6 +132,7 @@ static int write_call_again(byre__rpc_packer_t *packer, const byre_rpc_proc_t *p
     } else if (inside) {
         err = BYRE_ENOMEM;
     }
+    packer->roots = NULL;
     byre__rpc_roots_fini(&roots);
     return err;
 }
@@ -251,6 +252,7 @@ static int read_call(byre__rpc_unpacker_t *unpacker, const byre_rpc_proc_t *proc
     if (err != BYRE_OK) return err;
     unpacker->graph->restored = unpacker->met;
     unpacker->graph->ranged = unpacker->ranged;
+    unpacker->graph->suspect |= unpacker->ranged;
     err = unpack_params(unpacker, proc, BYRE_RPC_IN, frame);
     if (err == BYRE_OK) err = byre__rpc_unpack_queue(unpacker, &next);
     if (err != BYRE_OK) return err;
@@ -263,10 +265,9 @@ int byre__rpc_unpack_call(const byre_rpc_proc_t *proc, const void *data, size_t 
                           byre__rpc_graph_t **graph_out)
 {
     bool own_arena = *arena == NULL;
-    byre__rpc_unpacker_t unpacker = { .in = { .data = data, .end = bytes },
-                                      .frame = frame,
-                                      .arena = arena,
-                                      .budget = byre__rpc_budget(limits) };
+    byre__rpc_unpacker_t unpacker;
+    byre__rpc_unpacker_init(&unpacker, data, bytes, limits, arena);
+    unpacker.frame = frame;
     if (byre__rpc_needs_graph(proc)) {
         if (graph_out == NULL) return BYRE_EINVAL;
         unpacker.graph = byre__rpc_graph_create();

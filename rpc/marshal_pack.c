@@ -14,6 +14,8 @@
  *       writing finds all objects; graph_roots.c tells which lie in others; the second writes the outer
  *       ones only. References of such a message have a byte offset, and new objects the number of
  *       their pointer type, for the first pointer that is seen need not be of that type.
+ *   P5  A reply meets the objects of the call mostly in the order in which the call has met them: the one
+ *       after the last is tried before the index is asked, or made.
  */
 #include "marshal_pack.h"
 
@@ -39,9 +41,11 @@ static int pack_flat(byre__rpc_packer_t *packer, const byre_rpc_type_t *type, co
 static int pack_elements(byre__rpc_packer_t *packer, const byre_rpc_type_t *element,
                          const unsigned char *place, size_t count, const void *container)
 {
-    if (byre__rpc_type_flat(element) && (!packer->out.swap || element->size == 1)) {
+    if (byre__rpc_type_flat(element)) {
         size_t align = element->align > 0 ? element->align : 1;
-        return byre__rpc_put_raw(&packer->out, place, count * element->size, align);
+        if (!packer->out.swap || element->size == 1)
+            return byre__rpc_put_raw(&packer->out, place, count * element->size, align);
+        if (byre__rpc_put(&packer->out, 0, align) == NULL) return BYRE_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
         int err = byre__rpc_pack_value(packer, element, place + i * element->size, container);
@@ -133,10 +137,12 @@ static inline int pack_pointer(byre__rpc_packer_t *packer, const byre_rpc_type_t
     if (target == NULL)
         return via->flags & BYRE_RPC_F_REF ? BYRE_EINVAL : byre__rpc_put_u32(&packer->out, 0);
     if (packer->graph == NULL) return BYRE_EINVAL;
+    __builtin_prefetch(target); /* while its slot of the index is fetched */
     size_t count;
     int err = byre__rpc_extent(via, target, container, false, &count);
     if (err != BYRE_OK) return err;
-    byre__rpc_owner_t owner = { .container = container == packer->frame ? NULL : container,
+    byre__rpc_owner_t owner = { .told = true,
+                                .container = container == packer->frame ? NULL : container,
                                 .slot = (void *const *)place };
     uint32_t id;
     return byre__rpc_pack_reference(packer, via, target, count, &owner, &id);
@@ -302,9 +308,24 @@ int byre__rpc_pack_reference(byre__rpc_packer_t *packer, const byre_rpc_type_t *
                              uint32_t *id_out)
 {
     if (packer->roots != NULL) return refer_inside(packer, via, place, count, id_out);
+    byre__rpc_graph_t *graph = packer->graph;
+    if (packer->guess < packer->before) { /* P5 */
+        const byre__rpc_object_t *object = &graph->objects[packer->guess];
+        if (object->place == place && byre__rpc_object_fits(object, via, count)) {
+            *id_out = packer->guess++;
+            return byre__rpc_put_u32(&packer->out, *id_out + 1);
+        }
+    }
+    if (__builtin_expect(graph->indexed != graph->count, 0)) {
+        int err = byre__rpc_graph_index(graph);
+        if (err != BYRE_OK) return err;
+    }
     uint32_t slot = 0;
-    *id_out = byre__rpc_graph_find(packer->graph, place, via, count, &slot);
-    if (*id_out != BYRE__RPC_NO_OBJECT) return byre__rpc_put_u32(&packer->out, *id_out + 1);
+    *id_out = byre__rpc_graph_find(graph, place, via, count, &slot);
+    if (*id_out != BYRE__RPC_NO_OBJECT) {
+        if (*id_out > packer->guess) packer->guess = *id_out + 1;
+        return byre__rpc_put_u32(&packer->out, *id_out + 1);
+    }
     return refer_first(packer, via, place, count, owner, slot, id_out);
 }
 
@@ -328,7 +349,7 @@ int byre__rpc_pack_object(byre__rpc_packer_t *packer, const byre__rpc_object_t *
 const void *byre__rpc_pack_container(const byre__rpc_packer_t *packer, uint32_t id)
 {
     const byre__rpc_owner_t *owner = byre__rpc_graph_owner(packer->graph, id);
-    if (owner == NULL) return NULL;
+    if (owner == NULL || !owner->told) return NULL;
     return owner->container == NULL ? packer->frame : owner->container;
 }
 

@@ -12,6 +12,8 @@ typedef struct byre__rpc_packer {
     const void *frame;
     byre__rpc_graph_t *graph; /* NULL: no pointers but [ref] parameters */
     byre__rpc_roots_t *roots; /* second writing, P4; NULL: first */
+    uint32_t before;          /* ids below are of the call: a reply has met them */
+    uint32_t guess;           /* P5 */
     size_t flex_room;         /* for the last field of the object being written */
 } byre__rpc_packer_t;
 

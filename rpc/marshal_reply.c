@@ -65,7 +65,8 @@ static int pack_restored(byre__rpc_packer_t *packer, uint32_t id)
     if (__builtin_expect(!byre__rpc_via_owned(object.via), 1))
         return byre__rpc_pack_object(packer, &object, NULL);
     const byre__rpc_owner_t *owner = byre__rpc_graph_owner(packer->graph, id);
-    bool there = owner != NULL && (owner->slot == NULL || *owner->slot == object.place);
+    bool there =
+        owner != NULL && owner->told && (owner->slot == NULL || *owner->slot == object.place);
     int err = byre__rpc_put_u32(&packer->out, there);
     if (err != BYRE_OK || !there) return err;
     return byre__rpc_pack_object(packer, &object, byre__rpc_pack_container(packer, id));
@@ -115,12 +116,13 @@ static int write_reply_again(byre__rpc_packer_t *packer, const byre_rpc_proc_t *
     if (err != BYRE_OK) return err;
     if (inside) {
         packer->graph = copy_graph(roots.found, before);
-        packer->roots = &roots;
+        packer->roots = &roots; /* cppcheck-suppress autoVariables ; until it returns */
         packer->out.bytes->used = packer->out.base;
         err = packer->graph == NULL ? BYRE_ENOMEM : write_reply(packer, proc, before);
         byre__rpc_graph_free(packer->graph);
         packer->graph = roots.found;
     }
+    packer->roots = NULL;
     byre__rpc_roots_fini(&roots);
     return err;
 }
@@ -130,14 +132,12 @@ int byre__rpc_pack_reply(const byre_rpc_proc_t *proc, const void *frame, bool wi
 {
     byre__rpc_packer_t packer = { .out = { bytes, bytes->used, wire_swapped }, .frame = frame };
     uint32_t before = 0;
-    int err = BYRE_OK;
     if (byre__rpc_needs_graph(proc)) {
         if (graph == NULL) return BYRE_EINVAL;
         packer.graph = graph;
-        before = graph->count;
-        err = byre__rpc_graph_index(graph);
+        packer.before = before = graph->count;
     }
-    if (err == BYRE_OK) err = write_reply(&packer, proc, before);
+    int err = write_reply(&packer, proc, before);
     if (err == BYRE_OK && packer.graph != NULL && graph->suspect && graph->count > before)
         err = write_reply_again(&packer, proc, before);
     if (packer.graph != NULL) byre__rpc_graph_truncate(graph, before);
@@ -161,9 +161,9 @@ typedef struct reply {
     unsigned char *shadow; /* of the frame */
     unsigned char *scratch;
     size_t scratch_bytes;
-    pin_t pins[PINS_MAX];
-    uint32_t pin_count;
     bool reused; /* Y3: some new object has taken an old one's place */
+    uint32_t pin_count;
+    pin_t pins[PINS_MAX];
 } reply_t;
 
 /* Flat values and strings need none; what has no attributes is not looked at again. */
@@ -290,7 +290,8 @@ static int unpack_restored(reply_t *reply, uint32_t id)
     int err = shadow_of(reply, &object, &place);
     if (err != BYRE_OK) return err;
     if (place == NULL && reply->pin_count > 0) place = pinned(reply, id, &object);
-    unpacker->live = place == NULL ? NULL : object.place;
+    bool claims = place != NULL && id < unpacker->graph->restored; /* [out] has no old values */
+    unpacker->live = claims ? object.place : NULL;
     unpacker->shadow = place;
     err = byre__rpc_unpack_object(unpacker, &object, place, NULL);
     unpacker->live = NULL;
@@ -408,13 +409,15 @@ int byre__rpc_unpack_reply(const byre_rpc_proc_t *proc, const void *data, size_t
 {
     byre__rpc_arena_t *arena = NULL;
     _Alignas(16) unsigned char shadow[SHADOW_FRAME];
-    reply_t reply = { .unpacker = { .in = { .data = data, .end = bytes },
-                                    .arena = &arena,
-                                    .budget = byre__rpc_budget(limits),
-                                    .reply = true },
-                      .proc = proc,
-                      .frame = frame,
-                      .shadow = shadow };
+    reply_t reply;
+    byre__rpc_unpacker_init(&reply.unpacker, data, bytes, limits, &arena);
+    reply.unpacker.reply = true;
+    reply.proc = proc;
+    reply.frame = frame;
+    reply.shadow = shadow;
+    reply.scratch_bytes = 0;
+    reply.pin_count = 0;
+    reply.reused = false;
     int err = reply_init(&reply, graph);
     if (err == BYRE_OK) err = check_reply(&reply);
     if (err == BYRE_OK) {

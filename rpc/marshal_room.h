@@ -11,9 +11,4 @@ enum { BYRE__RPC_ROOM_HEAD = 16 }; /* before the memory of a parameter at the se
 int byre__rpc_param_extent(const byre_rpc_proc_t *proc, uint32_t param, const void *frame,
                            size_t *count_out);
 
-static inline size_t byre__rpc_budget(const byre__rpc_limits_t *limits)
-{
-    return limits == NULL || limits->bytes == 0 ? (size_t)1 << 30 : limits->bytes;
-}
-
 #endif

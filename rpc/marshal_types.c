@@ -174,8 +174,8 @@ size_t byre__rpc_via_bytes(const byre_rpc_type_t *via, size_t count)
         before = flex->offset;
         element = flex->type->element;
     }
-    size_t bytes;
-    if (__builtin_mul_overflow(count, element->size, &bytes) || bytes > PTRDIFF_MAX - before)
+    size_t bytes, each = element->size > 0 ? element->size : 1; /* count is bounded in any case */
+    if (__builtin_mul_overflow(count, each, &bytes) || bytes > PTRDIFF_MAX - before)
         return SIZE_MAX;
     return before + bytes > whole ? before + bytes : whole;
 }

@@ -33,8 +33,9 @@ static void *add_item(byre__rpc_list_t *list, size_t each)
 
 void byre__rpc_unpacker_fini(byre__rpc_unpacker_t *unpacker)
 {
-    free(unpacker->checks.items);
-    free(unpacker->handles.items);
+    if (unpacker->checks.items != NULL) free(unpacker->checks.items);
+    if (unpacker->handles.items != NULL) free(unpacker->handles.items);
+    if (unpacker->graph == NULL) return;
     free(unpacker->claims.items);
     free(unpacker->seen);
     byre__rpc_codes_fini(&unpacker->codes);
@@ -93,11 +94,12 @@ static int unpack_flat(byre__rpc_unpacker_t *unpacker, void *place, size_t bytes
 static int unpack_elements(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *element,
                            unsigned char *place, size_t count, const void *container)
 {
-    if (byre__rpc_type_flat(element) &&
-        (!unpacker->in.swap || element->size == 1 || place == NULL)) {
+    if (byre__rpc_type_flat(element)) {
         size_t bytes, align = element->align > 0 ? element->align : 1;
         if (__builtin_mul_overflow(count, element->size, &bytes)) return BYRE_EPROTO;
-        return unpack_flat(unpacker, place, bytes, align);
+        if (!unpacker->in.swap || element->size == 1 || place == NULL)
+            return unpack_flat(unpacker, place, bytes, align);
+        if (byre__rpc_get(&unpacker->in, 0, align) == NULL) return BYRE_EPROTO;
     }
     for (size_t i = 0; i < count; i++) {
         int err = byre__rpc_unpack_value(unpacker, element, place + i * element->size, container);
@@ -195,8 +197,9 @@ static int unpack_context(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t 
     if (err == BYRE_OK) err = byre__rpc_get_u64(&unpacker->in, &wire.owner);
     if (err != BYRE_OK) return err;
     if (unpacker->storing) {
-        byre__rpc_handle_t *handles = unpacker->handles.items;
-        memcpy(place, &handles[unpacker->handles_stored++].place, sizeof(void *));
+        const byre__rpc_handle_t *handles = unpacker->handles.items;
+        const void *handle = handles[unpacker->handles_stored++].place;
+        memcpy(place, &handle, sizeof handle);
         return BYRE_OK;
     }
     byre__rpc_handle_t *handle = add_item(&unpacker->handles, sizeof *handle);
@@ -399,7 +402,9 @@ static int meet(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *via)
     uint32_t id;
     err = byre__rpc_graph_append(unpacker->graph, place, via, count, &id);
     if (err != BYRE_OK && unpacker->reply) free(place);
-    return err;
+    if (err != BYRE_OK || !byre__rpc_via_owned(via)) return err;
+    byre__rpc_owner_t owner = { .id = id };
+    return byre__rpc_graph_own(unpacker->graph, &owner);
 }
 
 /* ---- references -------------------------------------------------------------------------------- */
@@ -436,10 +441,12 @@ static int check_reference(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t
         err = BYRE_EPROTO;
     if (err != BYRE_OK || offset != 0 || !byre__rpc_via_owned(via)) return err;
     if (id < unpacker->before || object->via != via) return BYRE_OK;
-    byre__rpc_owner_t owner = { .id = id,
-                                .container = container == unpacker->frame ? NULL : container,
-                                .slot = param ? NULL : slot };
-    return byre__rpc_graph_own(unpacker->graph, &owner);
+    byre__rpc_owner_t *owner = byre__rpc_graph_owner(unpacker->graph, id);
+    if (owner == NULL || owner->told) return BYRE_OK;
+    owner->told = true;
+    owner->container = container == unpacker->frame ? NULL : container;
+    owner->slot = param ? NULL : slot;
+    return BYRE_OK;
 }
 
 /* A reply: which objects are still used, which [unique] pointers have got new ones. */
@@ -515,7 +522,7 @@ int byre__rpc_unpack_object(byre__rpc_unpacker_t *unpacker, const byre__rpc_obje
 static const void *container_of(const byre__rpc_unpacker_t *unpacker, uint32_t id)
 {
     const byre__rpc_owner_t *owner = byre__rpc_graph_owner(unpacker->graph, id);
-    if (owner == NULL) return NULL;
+    if (owner == NULL || !owner->told) return NULL;
     return owner->container == NULL ? unpacker->frame : owner->container;
 }
 

@@ -56,9 +56,23 @@ typedef struct byre__rpc_unpacker {
     uint32_t handles_stored;
 } byre__rpc_unpacker_t;
 
+/* Two halves, because the compiler clears small things well, and bigger ones with an instruction that takes
+ * longer than unpacking a small call. */
+static inline void byre__rpc_unpacker_init(byre__rpc_unpacker_t *unpacker, const void *data,
+                                           size_t bytes, const byre__rpc_limits_t *limits,
+                                           byre__rpc_arena_t **arena)
+{
+    enum { HALF = offsetof(byre__rpc_unpacker_t, live) };
+    memset(unpacker, 0, HALF);
+    memset((unsigned char *)unpacker + HALF, 0, sizeof *unpacker - HALF);
+    unpacker->in = (byre__rpc_in_t){ .data = data, .end = bytes };
+    unpacker->arena = arena;
+    unpacker->budget = limits == NULL || limits->bytes == 0 ? (size_t)1 << 30 : limits->bytes;
+}
+void byre__rpc_unpacker_fini(byre__rpc_unpacker_t *unpacker);
+
 int byre__rpc_unpack_head(byre__rpc_unpacker_t *unpacker, const byre_rpc_proc_t *proc,
                           unsigned char what);
-void byre__rpc_unpacker_fini(byre__rpc_unpacker_t *unpacker);
 int byre__rpc_unpack_value(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *type, void *place,
                            const void *container);
 int byre__rpc_unpack_reference(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *via,

@@ -38,10 +38,14 @@ $(foreach t,$(TEST_UNIT),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
+comma := ,
 # alloc_failure stands between the library and what it asks for.
 WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd epoll_create1 \
            memfd_create socket fopen opendir pthread_create
 $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
+# marshal_memory refuses it memory.
+$(OBJ)/tests/unit/marshal_memory: CHECK_LIBS += \
+    $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc aligned_alloc mmap)
 endif
 MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS))
 
