@@ -213,7 +213,7 @@ enum peer_wire { PEER_TCP, PEER_UNIX, PEER_WIRES };
 enum peer_proc { PEER_NULL, PEER_IN, PEER_OUT, PEER_BOTH };
 
 /* Both ends of a pair on one machine: the leader becomes the client. */
-void peer_tirpc_open(struct pair *pair);
+void peer_tirpc_open(struct pair *between);
 void peer_tirpc_close(void);
 /* The client: one call with the bytes of the pair; and that which ends the server's peer_tirpc_serve. */
 void peer_tirpc_call(enum peer_wire wire, enum peer_proc proc);
