@@ -21,6 +21,8 @@
  *   DYNAMIC                the owner is the manager; else it is fixed
  *   MIGRATE                every request is a write
  *   WISHES                 ranks also prefetch: a request that is refused when it cannot be served at once
+ *   CLOSES                 what a manager serves by itself, and nobody acknowledges, is not confirmed. FIXED: what
+ *                          its own thread makes it put off is; DYNAMIC: no read is
  *   OPS                    misses a thread may have; 0: no limit
  *   FORWARDS               DYNAMIC: how often a REQUEST may be sent until it is served; 4 for 3 ranks
  *   BOTH                   instructions that need two units at once, see Instruction
@@ -61,6 +63,14 @@
 /* A request also says: */
 #define COPY 4 /* the requester has a copy, and keeps it until it is answered */
 #define WISH 8 /* refuse it if it cannot be served at once */
+/* DATA and GRANT also say: */
+#define CLOSED 16 /* no CONFIRM is awaited */
+/* Not what a rank sends to itself: here that takes time, so that it is under way. */
+#ifdef CLOSES
+#define closing(m, who) ((who) != (m) -> CLOSED : 0)
+#else
+#define closing(m, who) 0
+#endif
 #define kind_of(what) ((what) & 3)
 
 mtype = { REQUEST, FORWARD, INVALIDATE, DATA, GRANT, ACK, CONFIRM, REFUSE };
@@ -226,11 +236,19 @@ inline requester_data(r, from, message, u, what, ranks, version)
 #ifdef DYNAMIC
         if
         :: message == GRANT -> copyset[at(u, r)] = bit(r)
+        :: message != GRANT && (what & CLOSED) -> skip
         :: else -> send(r, from, CONFIRM, u, r, READ, 0, 0)
         fi
 #else
         owns[at(u, r)] = (message == GRANT);
-        send(r, manager(u), CONFIRM, u, r, READ, 0, 0)
+        if
+        :: what & CLOSED -> skip
+        :: else -> send(r, manager(u), CONFIRM, u, r, READ, 0, 0)
+        fi
+    :: kind_of(what) == WRITE && (what & CLOSED) ->
+        assert(acks[at(u, r)] == 0);
+        completed(r, u);
+        owns[at(u, r)] = 1
 #endif
     :: else -> write_complete(r, u)
     fi
@@ -327,6 +345,19 @@ inline invalidate(m, u, who, ranks)
 #define servable(m, u, what) (!writing[at(u, m)] && (kind_of(what) == READ || reading[at(u, m)] == 0))
 #endif
 
+/* It is through for the manager: what it sends to `who' later comes later. (DSM_CLOSED) */
+inline manager_close(m, u, who)
+{
+    if
+    :: closing(m, who) ->
+        reading[at(u, m)] = without(reading[at(u, m)], who);
+        writing[at(u, m)] = 0;
+        now_reading[u] = without(now_reading[u], who);
+        now_writing[u] = without(now_writing[u], who)
+    :: else
+    fi
+}
+
 /* manager_serve, its inner part: a request of which it is the turn. */
 inline manager_start(m, u, who, what, copy)
 {
@@ -338,8 +369,17 @@ inline manager_start(m, u, who, what, copy)
         :: !touched[at(u, m)] ->
             touched[at(u, m)] = 1;
             owner[at(u, m)] = who;
-            send(m, who, GRANT, u, who, READ, 0, 0)
-        :: touched[at(u, m)] && access[at(u, m)] == READ -> send(m, who, DATA, u, who, READ, 0, value[at(u, m)])
+            send(m, who, GRANT, u, who, READ | closing(m, who), 0, 0);
+            manager_close(m, u, who)
+        :: touched[at(u, m)] && access[at(u, m)] == READ ->
+            send(m, who, DATA, u, who, READ | closing(m, who), 0, value[at(u, m)]);
+            manager_close(m, u, who)
+#ifdef CLOSES
+        :: touched[at(u, m)] && access[at(u, m)] == WRITE && !due[at(u, m)] ->
+            access[at(u, m)] = READ;
+            send(m, who, DATA, u, who, READ | CLOSED, 0, value[at(u, m)]);
+            manager_close(m, u, who)
+#endif
         :: else ->
             assert(owner[at(u, m)] != who);
             send(m, owner[at(u, m)], FORWARD, u, who, READ, 0, 0)
@@ -352,7 +392,8 @@ inline manager_start(m, u, who, what, copy)
         if
         :: !touched[at(u, m)] ->
             touched[at(u, m)] = 1;
-            send(m, who, GRANT, u, who, WRITE, 0, 0)
+            send(m, who, GRANT, u, who, WRITE | closing(m, who), 0, 0);
+            manager_close(m, u, who)
         /* Both must say so: the copyset, because the copy may have been invalidated since the request
          * was sent, and the request, because the copy may have been given up before. */
 #ifdef BROKEN_COPYSET_ONLY
@@ -366,7 +407,19 @@ inline manager_start(m, u, who, what, copy)
             k = 0;
 #endif
             invalidate(m, u, who, k);
-            send(m, who, GRANT, u, who, WRITE, k, 0)
+            if
+            :: k == 0 ->
+                send(m, who, GRANT, u, who, WRITE | closing(m, who), k, 0);
+                manager_close(m, u, who)
+            :: else -> send(m, who, GRANT, u, who, WRITE, k, 0)
+            fi
+#ifdef CLOSES
+        :: touched[at(u, m)] && owner[at(u, m)] == m && who != m && k == bit(m) && !due[at(u, m)] &&
+                !(has(copyset[at(u, m)], who) && copy) ->
+            send(m, who, DATA, u, who, WRITE | CLOSED, 0, value[at(u, m)]);
+            drop(m, u);
+            manager_close(m, u, who)
+#endif
         :: else ->
             assert(owner[at(u, m)] != who);
             k = without(k, owner[at(u, m)]);
@@ -510,7 +563,8 @@ inline dynamic_serve(r, u)
         access[at(u, r)] = READ;
         copyset[at(u, r)] = copyset[at(u, r)] | bit(q_who);
         reading[at(u, r)] = reading[at(u, r)] | bit(q_who);
-        send(r, q_who, DATA, u, q_who, READ, 0, value[at(u, r)])
+        send(r, q_who, DATA, u, q_who, READ | closing(r, q_who), 0, value[at(u, r)]);
+        manager_close(r, u, q_who)
     :: else -> /* ownership goes */
         if
         :: q_what == READ -> begin_read(u, q_who)
