@@ -17,6 +17,7 @@
 #   $(eval $(call private,PATH,SOURCES,LIBS))   a program, not installed: PATH
 #   $(eval $(call library,NAME,SOURCES,MAP))    a library beside libbyre, shared and static, installed
 #   TESTS_ALL += tests/unit/foo.c               a test; see tests/part.mk
+#   FUZZERS   += $(OBJ)/tests/fuzz/foo          a program: CORPUS-DIRECTORY SECONDS
 #
 # Where things go: objects to $(OBJ), programs to $(BIN), libraries to $(LIB), all below the build
 # directory. Another set of flags uses another OBJ (see asan-check), so builds never mix.
@@ -110,6 +111,8 @@ HELPERS   :=
 HELPER_FILES :=
 MANPAGES  :=
 TESTS_ALL :=
+FUZZERS   :=
+GENERATED_H :=
 PROGRAMS  :=
 PRIVATES  :=
 PROG_SRCS :=
@@ -246,12 +249,13 @@ LINT_H      = $(call in_parts,-name '*.h')
 LINT_SH     = $(shell cd $(srcdir) && grep -rlE '^\#!.*\b(ba)?sh$$|^\# shellcheck shell=' \
                   $(wildcard $(PARTS)) .ci | sort)
 LINT_FLAGS  = $(BYRE_CPPFLAGS) -I$(srcdir)/runtime -I$(srcdir)/tests/support -DBYRE_LIBEXECDIR=\"\" \
-              $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) -std=gnu11
+              $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) -std=gnu11 \
+              -I$(srcdir)/rpc/gen $(sort $(patsubst %/,-I%,$(dir $(GENERATED_H))))
 
 .PHONY: lint lint-tidy lint-cppcheck lint-shell lint-spell lint-format format
 lint: lint-format lint-shell lint-spell lint-cppcheck lint-tidy
 
-lint-tidy: config.h
+lint-tidy: config.h $(GENERATED_H)
 	$(say) TIDY "$(words $(LINT_C)) files"
 	$(Q)printf '%s\n' $(LINT_C:%=$(srcdir)/%) | xargs -P $$(nproc) -I{} sh -c \
 	    'out=$$(clang-tidy --quiet {} -- $(LINT_FLAGS) 2>/dev/null) || { printf "%s\n" "$$out"; exit 1; }'

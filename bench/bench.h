@@ -8,7 +8,7 @@
  *   raw.c       message flavours of raw Open MPI
  *   flavour.c   message flavours of Byre
  *   pair.c      two ranks that exercise them
- *   p2p.c ring.c am.c service.c request.c dsm*.c   the subjects
+ *   p2p.c ring.c am.c service.c request.c rpc.c dsm*.c   the subjects
  *   stats.c     percentiles
  *   report.c    rows: table, JSON, CSV                 plot.c      rows: a picture
  *   machine.c   the machine, as far as figures depend on it
@@ -209,6 +209,7 @@ int notice_signal(void); /* blocked by main before any thread exists */
 int subject_p2p(const struct options *opt);
 int subject_am(const struct options *opt);
 int subject_service(const struct options *opt);
+int subject_rpc(const struct options *opt);
 int subject_dsm(const struct options *opt);
 void p2p_ring(const struct options *opt);
 void service_requests(const struct options *opt);

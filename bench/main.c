@@ -8,6 +8,7 @@
 static int run_subject(const struct options *opt)
 {
     if (!strcmp(opt->subject, "am")) return subject_am(opt);
+    if (!strcmp(opt->subject, "rpc")) return subject_rpc(opt);
     if (!strcmp(opt->subject, "service")) return subject_service(opt);
     if (!strcmp(opt->subject, "dsm")) return subject_dsm(opt);
     return subject_p2p(opt);

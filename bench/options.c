@@ -21,6 +21,7 @@ static const char help_text[] =
     "  p2p        latency, bandwidth, message rate of every way to send and to receive\n"
     "  ring       one token around all ranks; the same as p2p --modes ring\n"
     "  am         active messages: round trip (waiting and computing target), rate, bulk\n"
+    "  rpc        remote procedure calls: null call, arguments in and out, many under way\n"
     "  service    what the service thread costs, how long requests wait, what waiting costs\n"
     "  dsm        shared memory: faults, streams, bouncing pages, barriers, locks\n"
     "  machine    the machine that the figures belong to\n"
@@ -36,6 +37,8 @@ static const char help_text[] =
     "                    seq_write and random\n"
     "  --variants LIST   p2p: blocking,sync,isend,callback,eventfd,signal,copy,cow,cow_write,\n"
     "                    irecv,get_message; am: roundtrip,computing,rate,bandwidth;\n"
+    "                    rpc: null,in,out,both,rate or engine,popup,engine_computing,\n"
+    "                    popup_computing;\n"
     "                    service: cost,request,idle; dsm: read_miss,write_miss,upgrade,\n"
     "                    ping_pong,false_sharing,seq_read,seq_write,random,barrier,lock, or\n"
     "                    a variant of one of them such as computing\n"
@@ -292,7 +295,7 @@ static int parse_one(struct options *opt, int option, char **argv)
 
 static int check_subject(struct options *opt)
 {
-    static const char known[] = "p2p,ring,am,service,dsm,machine,compare";
+    static const char known[] = "p2p,ring,am,rpc,service,dsm,machine,compare";
     bool compare;
 
     if (!opt->subject)
@@ -304,7 +307,7 @@ static int check_subject(struct options *opt)
         return options_complain("compare wants two files: byre-bench compare BASELINE RESULT");
     if (!compare && opt->file_count)
         return options_complain("unexpected \"%s\"; see byre-bench --help", opt->files[0]);
-    if (opt->plot && list_has("service,dsm,machine,compare", opt->subject))
+    if (opt->plot && list_has("rpc,service,dsm,machine,compare", opt->subject))
         return options_complain("--plot draws p2p, ring and am, not %s", opt->subject);
     return 0;
 }

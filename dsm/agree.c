@@ -16,31 +16,15 @@ static struct {
     int count;
     bool broken; /* a rank has failed */
     int verdict;
-    bool has_first;
-    dsm_agree_t first; /* of those who report no error */
+    dsm_agree_t first;
+    uintptr_t at; /* of those who have not failed */
 } table;
 
-/* The table is ready for the next call. */
 static void answer_all(int verdict)
 {
     for (int i = 0; i < table.count; i++)
         (void)byre_am_reply(&table.waiting[i], &verdict, sizeof verdict);
     table.count = 0;
-    table.verdict = BYRE_OK;
-    table.has_first = false;
-}
-
-/* Who could not do its part has nothing to compare: its error is the verdict, unless others differ. */
-static void judge(const dsm_agree_t *say)
-{
-    if (say->error != BYRE_OK) {
-        if (table.verdict == BYRE_OK) table.verdict = say->error;
-    } else if (!table.has_first) {
-        table.has_first = true;
-        table.first = *say;
-    } else if (memcmp(say, &table.first, sizeof *say) != 0) {
-        table.verdict = BYRE_EINVAL;
-    }
 }
 
 static void on_agree(const byre_am_t *am, void *arg)
@@ -49,7 +33,13 @@ static void on_agree(const byre_am_t *am, void *arg)
     (void)arg;
     if (am->bytes != sizeof say) return;
     memcpy(&say, am->data, sizeof say);
-    judge(&say);
+    if (table.count == 0) table.first = say, table.verdict = BYRE_OK, table.at = 0;
+    if (say.error != BYRE_OK && table.verdict == BYRE_OK) table.verdict = say.error;
+    if (say.error == BYRE_OK && table.at == 0) table.at = say.at;
+    if (say.error == BYRE_OK && say.at != table.at) table.verdict = BYRE_EINVAL;
+    say.error = table.first.error;
+    say.at = table.first.at; /* who has failed on its own has no address */
+    if (memcmp(&say, &table.first, sizeof say) != 0) table.verdict = BYRE_EINVAL;
     table.waiting[table.count++] = *am;
     if (table.broken)
         answer_all(BYRE_EPEER);
@@ -75,8 +65,7 @@ int byre__dsm_agree(const dsm_agree_t *what)
 int byre__dsm_agree_start(void)
 {
     table.count = 0;
-    table.verdict = BYRE_OK;
-    table.broken = table.has_first = false;
+    table.broken = false;
     table.waiting = calloc((size_t)byre__dsm.size, sizeof *table.waiting);
     if (table.waiting == NULL) return BYRE_ENOMEM;
     return byre__am_register(DSM_AGREE, on_agree, NULL, NULL);

@@ -26,4 +26,7 @@ int byre__dsm_heap_free(void *block);
 /* Of this rank's slice; the heap has been started. */
 void byre__dsm_heap_stats(byre__slice_stats_t *stats_out);
 
+/* For other parts: lent.h. */
+int byre__dsm_lend(size_t bytes, void **memory_out);
+
 #endif

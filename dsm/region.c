@@ -8,6 +8,7 @@
 #include "agree.h"
 #include "fault.h"
 #include "heap.h"
+#include "lent.h"
 #include "log.h"
 #include "node.h"
 #include "part.h"
@@ -439,4 +440,5 @@ static byre__part_t part = { .name = "distributed shared memory",
 __attribute__((constructor)) static void hang_in(void)
 {
     byre__part_register(&part);
+    byre__lent_memory = byre__dsm_lend;
 }

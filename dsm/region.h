@@ -86,22 +86,24 @@ typedef struct dsm_deferred {
 
 typedef struct dsm_region {
     pthread_mutex_t lock;
-    _Atomic uint32_t id;    /* 0: not in use; its slot is id % DSM_REGIONS */
-    _Atomic bool published; /* read without the lock */
+    /* 0: not in use; else the call that made it, and its slot: id % DSM_REGIONS */
+    _Atomic uint32_t id;
+    int latest_death; /* 1 + the rank */
+    /* These three are read without the lock. */
+    _Atomic bool published;
+    _Atomic bool retired;   /* freed while a rank was dead: others may still be served */
+    _Atomic bool abandoned; /* dynamic: a rank died while requests were under way: gone.c */
     char name[64];
     byre_dsm_attr_t attr;
     char *app, *service; /* the two views */
     size_t bytes, unit_bytes, units;
-    _Atomic bool retired; /* freed when a rank was dead: served until the end; read without lock */
-    size_t block_units;   /* home placement BLOCK: units a rank */
-    dsm_unit_t *unit;     /* [units] */
-    uint8_t *touched;     /* [units / DSM_CHUNK + 1] some of these may not be all zero */
-    uint64_t *copyset;    /* [units][words] manager: who may have a copy */
-    uint64_t *in_flight;  /* [units][words] manager: requesters that have not confirmed */
-    uint64_t *missing;    /* [units][words] requester of a write: acknowledgements that are due */
-    _Atomic size_t under_way; /* units with `wanted`; read without the lock, as is `abandoned` */
-    int latest_death;         /* 1 + the rank */
-    _Atomic bool abandoned;   /* dynamic: a rank died while requests were under way: gone.c */
+    size_t block_units;  /* home placement BLOCK: units a rank */
+    dsm_unit_t *unit;    /* [units] */
+    uint8_t *touched;    /* [units / DSM_CHUNK + 1] some of these may not be all zero */
+    uint64_t *copyset;   /* [units][words] manager: who may have a copy */
+    uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
+    uint64_t *missing;   /* [units][words] requester of a write: acknowledgements that are due */
+    _Atomic size_t under_way; /* units with `wanted`; read without the lock by who waits for 0 */
     dsm_deferred_t *deferred, **deferred_end;
     byre__timer_t timer; /* to look at `deferred` */
     size_t queued;       /* requests that wait, of all units */

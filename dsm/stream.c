@@ -15,43 +15,82 @@
 
 enum {
     STREAMS = 4, /* a thread */
-    BEGIN = 3,   /* equal distances */
+    HISTORY = 16,
+    BEGIN = 3, /* equal distances */
     FIRST_WINDOW = 4,
     FARTHEST = 4096 /* units: a longer way is no stride */
 };
 #define WINDOW_BYTES ((size_t)1 << 20)
 
 struct stream {
-    uint32_t region;
+    uint32_t region; /* 0: none */
     enum dsm_access kind;
-    size_t last;      /* unit of the latest fault */
-    ptrdiff_t stride; /* 0: one fault so far */
-    unsigned streak;
-    size_t window;     /* 0: not fetching ahead yet */
+    size_t last; /* unit of the latest fault */
+    ptrdiff_t stride;
+    size_t window;
     size_t mark;       /* first unit of the latest window */
     size_t ahead;      /* first unit that was not asked for */
     unsigned long age; /* when it was used last */
 };
 
+/* Faults that belonged to no stream. Several that have just begun may be mixed. */
+struct fault {
+    uint32_t region;
+    enum dsm_access kind;
+    ptrdiff_t unit;
+};
+
 static _Thread_local struct stream streams[STREAMS];
+static _Thread_local struct fault history[HISTORY];
 static _Thread_local unsigned long now;
 
-static bool continues(const struct stream *s, size_t unit)
+static bool advances(const struct stream *s, size_t unit)
 {
-    if (s->window > 0 && (unit == s->mark || unit == s->ahead)) return true;
-    ptrdiff_t distance = (ptrdiff_t)unit - (ptrdiff_t)s->last;
-    return s->stride != 0 ? distance == s->stride || distance == 0 : labs(distance) <= FARTHEST;
+    return unit == s->mark || unit == s->ahead;
+}
+
+/* Is the unit one between, which has not come yet or was refused? */
+static bool is_inside(const struct stream *s, size_t unit)
+{
+    ptrdiff_t done = (ptrdiff_t)unit - (ptrdiff_t)s->last;
+    ptrdiff_t left = (ptrdiff_t)s->ahead - (ptrdiff_t)unit;
+    return done % s->stride == 0 && done / s->stride >= 0 && left / s->stride >= 0;
 }
 
 static struct stream *find(uint32_t region, size_t unit, enum dsm_access kind)
 {
-    struct stream *oldest = &streams[0];
+    struct stream *inside = NULL;
     for (struct stream *s = streams; s < streams + STREAMS; s++) {
-        if (s->region == region && s->kind == kind && continues(s, unit)) return s;
-        if (s->age < oldest->age) oldest = s;
+        if (s->region != region || s->kind != kind) continue;
+        if (advances(s, unit)) return s; /* though another one may have reached so far */
+        if (inside == NULL && is_inside(s, unit)) inside = s;
     }
-    *oldest = (struct stream){ .region = region, .kind = kind, .last = unit };
-    return oldest;
+    return inside;
+}
+
+static bool has_faulted(const struct fault *like, ptrdiff_t unit)
+{
+    for (int i = 0; i < HISTORY; i++)
+        if (history[i].unit == unit && history[i].region == like->region &&
+            history[i].kind == like->kind)
+            return true;
+    return false;
+}
+
+/* The shortest distance at which there were faults before this one; 0: none. */
+static ptrdiff_t learn(const struct fault *fault)
+{
+    ptrdiff_t best = 0;
+    for (int i = 0; i < HISTORY; i++) {
+        ptrdiff_t distance = fault->unit - history[i].unit;
+        if (history[i].region != fault->region || history[i].kind != fault->kind || distance == 0 ||
+            labs(distance) > FARTHEST || (best != 0 && labs(distance) >= labs(best)))
+            continue;
+        int steps = 2;
+        while (steps <= BEGIN && has_faulted(fault, fault->unit - steps * distance)) steps++;
+        if (steps > BEGIN) best = distance;
+    }
+    return best;
 }
 
 static bool is_within(const dsm_region_t *region, ptrdiff_t unit)
@@ -105,6 +144,9 @@ static void wish(dsm_region_t *region, struct stream *s)
         region->unit[s->mark].flags |= UNIT_MARK;
     if (s->stride == 1) {
         wish_run(region, s->ahead, count, s->kind);
+    } else if (s->stride == -1) {
+        size_t from = s->ahead + 1 > count ? s->ahead + 1 - count : 0;
+        wish_run(region, from, s->ahead + 1 - from, s->kind);
     } else {
         ptrdiff_t at = (ptrdiff_t)s->ahead;
         for (size_t i = 0; i < count && is_within(region, at); i++, at += s->stride)
@@ -117,31 +159,48 @@ static void wish(dsm_region_t *region, struct stream *s)
         *s = (struct stream){ 0 }; /* the region ends here */
 }
 
+static void begin(dsm_region_t *region, size_t unit, enum dsm_access kind)
+{
+    struct fault fault = { region->id, kind, (ptrdiff_t)unit };
+    ptrdiff_t stride = learn(&fault);
+    history[now % HISTORY] = fault;
+    if (stride == 0 || !is_within(region, (ptrdiff_t)unit + stride)) return;
+    struct stream *oldest = &streams[0];
+    for (struct stream *s = streams; s < streams + STREAMS; s++)
+        if (s->age < oldest->age) oldest = s;
+    *oldest = (struct stream){ .region = region->id,
+                               .kind = kind,
+                               .last = unit,
+                               .stride = stride,
+                               .ahead = (size_t)((ptrdiff_t)unit + stride),
+                               .age = now };
+    wish(region, oldest);
+}
+
 static void advance(dsm_region_t *region, struct stream *s, size_t unit)
 {
-    ptrdiff_t distance = (ptrdiff_t)unit - (ptrdiff_t)s->last;
-    if (s->window > 0 && (unit == s->mark || unit == s->ahead)) {
-        if (unit == s->ahead) s->ahead = (size_t)((ptrdiff_t)unit + s->stride);
-        s->last = unit;
-        wish(region, s);
+    bool far = unit == s->ahead;
+    s->age = now;
+    s->last = unit;
+    if (!far && unit != s->mark) return;
+    ptrdiff_t next = (ptrdiff_t)unit + s->stride;
+    if (far && !is_within(region, next)) {
+        *s = (struct stream){ 0 };
         return;
     }
-    s->last = unit;
-    if (distance == 0) return;
-    s->streak = distance == s->stride ? s->streak + 1 : 1;
-    s->stride = distance;
-    ptrdiff_t next = (ptrdiff_t)unit + distance;
-    if (s->streak < BEGIN || !is_within(region, next)) return;
-    s->ahead = (size_t)next;
+    if (far) s->ahead = (size_t)next;
     wish(region, s);
 }
 
 void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need)
 {
-    struct stream *s = find(region->id, unit, need);
-    s->age = ++now;
+    now++;
     if (region->unit[unit].wanted == DSM_NONE && region->unit[unit].access < need)
         (void)byre__dsm_request(region, unit, 1, need, false);
     region->unit[unit].flags &= (uint8_t)~UNIT_MARK;
-    advance(region, s, unit);
+    struct stream *s = find(region->id, unit, need);
+    if (s != NULL)
+        advance(region, s, unit);
+    else
+        begin(region, unit, need);
 }

@@ -15,7 +15,8 @@ enum {
     TURN_IDLE = 16, /* a turn in which nothing happened counts as many that were busy */
     TURNS_REMOTE = 4 * TURN_IDLE, /* between two looks into MPI: with other nodes, and without */
     TURNS_ALONE = 16 * TURN_IDLE,
-    EAGER = 256 /* looks after one that found something, in every turn: an answer is followed by a question */
+    EAGER =
+        256 /* looks after one that found something, in every turn: an answer is followed by a question */
 };
 
 static struct {

@@ -6,6 +6,7 @@
 #   tests/sh/*.sh       the commands, as a user types them
 #   tests/fault/*.sh    kill and cut; tests/fault/*.c are the programs they use
 #   tests/lab/*.sh      several nodes: byre lab, and jobs on it; tests/lab/*.c are their programs
+#   tests/fuzz/*.c      fuzzers, with tests/fuzz/corpus/NAME; a part.mk says how each is made: FUZZERS
 #   tests/support/*.c   linked into every test program
 #
 # tests/run runs them; its head says what a test may ask for.
@@ -20,28 +21,38 @@ TESTS_ALL    += $(call sources,tests/check/*.sh) $(TEST_UNIT) $(TEST_MPI) \
                 $(call sources,tests/sh/*.sh) $(call sources,tests/fault/*.sh)
 
 # Tests may look inside, and stand beside raw MPI.
-$(OBJ)/tests/%.o: EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) \
-                                   -I$(srcdir)/runtime -I$(srcdir)/tests/support
+$(OBJ)/tests/%.o: private EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) \
+                                   -I$(srcdir)/runtime -I$(srcdir)/tests/support -I$(OBJ)/tests/mpi
+
+# tests/mpi/foo.idl beside foo.c: the program has its stubs.
+TEST_IDL := $(patsubst %.idl,%,$(call sources,tests/mpi/*.idl))
+$(foreach i,$(TEST_IDL),$(eval $(call stubs,$(i))))
+$(foreach i,$(TEST_IDL),$(eval $(OBJ)/$(i).o: $(OBJ)/$(i).h))
+test_stubs = $(foreach i,$(filter $(1:.c=),$(TEST_IDL)),$(addprefix $(i),_types.c _client.c _server.c))
 
 test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
 $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT))))
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
+comma := ,
 # alloc_failure stands between the library and what it asks for.
 WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd epoll_create1 \
            memfd_create socket fopen opendir pthread_create
 $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
+# marshal_memory refuses it memory.
+$(OBJ)/tests/unit/marshal_memory: CHECK_LIBS += \
+    $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc aligned_alloc mmap)
 endif
 # Before MPI, whose calls it stands in for.
 $(OBJ)/tests/mpi/pmpi: MPI_LIBS := $(LIB)/libbyre_pmpi.a $(STATIC) $(MPI_LIBS)
 $(OBJ)/tests/mpi/pmpi: $(LIB)/libbyre_pmpi.a
 MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS))
 
-tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS)
+tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS) $(FUZZERS)
 
 # What the runner and the scripts need to know.
 TEST_ENV = BYRE_SRCDIR='$(abspath $(srcdir))' BYRE_BUILDDIR='$(CURDIR)' BYRE_OBJ='$(abspath $(OBJ))' \
@@ -57,6 +68,19 @@ check: all tests
 # Jobs on several nodes, in a lab on this machine. Takes root; without it every test is skipped.
 lab-check: all tests
 	@$(TEST_ENV) BYRE_TEST_MPI='$(TEST_MPI)' $(srcdir)/tests/run $(TEST_LAB)
+
+# ---- fuzzers: a few seconds in `make check', as long as you like here, sanitized ---------------------
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz fuzz-run
+fuzz:
+	@$(ASAN_ENV) $(MAKE) --no-print-directory fuzz-run OBJ=obj-asan FUZZ_SECONDS=$(FUZZ_SECONDS) \
+	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1'
+fuzz-run: $(FUZZERS)
+	@set -e; for f in $(FUZZERS); do \
+	    echo "$$f, $(FUZZ_SECONDS) seconds"; \
+	    $$f $(srcdir)/tests/fuzz/corpus/$${f##*/} $(FUZZ_SECONDS); \
+	done
 
 # ---- sanitizers: the same tests, other objects ----------------------------------------------------
 

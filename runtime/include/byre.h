@@ -17,5 +17,6 @@
 #ifndef BYRE_H
 #define BYRE_H
 #include <byre_dsm.h>
+#include <byre_rpc.h>
 #include <byre_runtime.h>
 #endif

@@ -57,6 +57,13 @@ fi
 LC_ALL=C objdump -p "$libdir/libbyre_pmpi.so" | grep -q "NEEDED *$SONAME" || fail "libbyre_pmpi.so"
 expect "other names of libbyre_pmpi.so" "" \
     "$("$NM" -D --defined-only "$libdir/libbyre_pmpi.so" | awk '$3 !~ /^MPI_[A-Z]/ { print $3 }')"
+gen=$(find "$root" -path '*/bin/byre-rpcgen')
+[ -n "$gen" ] || fail "byre-rpcgen is not installed"
+printf 'interface tiny { int add([in] int a, [in] int b); }\n' >"$WORK/tiny.idl"
+"$gen" -o "$WORK" "$WORK/tiny.idl" || fail "the installed byre-rpcgen"
+printf '#include "tiny.h"\nint main(void) { return add(0, 0); }\n' >"$WORK/main.c"
+"$CC" -std=c11 "${cflags[@]}" -o "$WORK/tiny" "$WORK"/main.c "$WORK"/tiny_{types,client,server}.c "${libs[@]}" ||
+    fail "a program with stubs"
 
 lab=$(find "$root" -path '*/libexec/byre/byre-lab')
 [ -n "$lab" ] || fail "byre-lab is not installed"

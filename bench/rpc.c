@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rpc: remote procedure calls beside raw messages that carry the same bytes there and back.
+ *
+ * The server sits in byre_recv until the leader's batch is over ("waiting"), or computes without calling Byre
+ * ("computing"). A procedure is run on the engine, or by a thread of the pool ("popup"). */
+#include "bench.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+enum { ID_STOP, MOST_CALLS = 64 };
+
+struct bench_rpc {
+    struct pair pair;
+    byre_rpc_server_t servers[2];
+    byre_rpc_binding_t bindings[2];
+    bool computing;
+    size_t there, back; /* bytes of the floor's messages */
+    uint32_t proc;
+    int calls; /* under way at once */
+    _Atomic unsigned stops;
+    unsigned stops_seen;
+};
+
+/* ---- the interface, as byre-rpcgen would write it --------------------------------------------- */
+
+struct frame {
+    uint64_t bytes;
+    void *data;
+};
+
+static int64_t frame_bytes(const void *frame)
+{
+    return (int64_t)((const struct frame *)frame)->bytes;
+}
+
+static const byre_rpc_type_t t_u64 = {
+    .name = "uint64_t", .kind = BYRE_RPC_INT, .flags = BYRE_RPC_F_FLAT, .align = 8, .size = 8
+};
+static const byre_rpc_type_t t_byte = {
+    .name = "byte", .kind = BYRE_RPC_INT, .flags = BYRE_RPC_F_FLAT, .align = 1, .size = 1
+};
+static const byre_rpc_type_t t_bytes = { .name = "byte *",
+                                         .kind = BYRE_RPC_POINTER,
+                                         .flags = BYRE_RPC_F_REF | BYRE_RPC_F_BULK,
+                                         .align = 8,
+                                         .size = 8,
+                                         .element = &t_byte,
+                                         .size_is = frame_bytes };
+#define BYTES(direction)                                                      \
+    {                                                                         \
+        { "bytes", &t_u64, offsetof(struct frame, bytes), 0, BYRE_RPC_IN },   \
+            { "data", &t_bytes, offsetof(struct frame, data), 0, direction }, \
+    }
+static const byre_rpc_field_t in_params[] = BYTES(BYRE_RPC_IN);
+static const byre_rpc_field_t out_params[] = BYTES(BYRE_RPC_OUT);
+static const byre_rpc_field_t both_params[] = BYTES(BYRE_RPC_IN | BYRE_RPC_OUT);
+
+static void do_nothing(const void *procs, void *frame)
+{
+    (void)procs, (void)frame;
+}
+
+enum { PROC_NULL, PROC_IN, PROC_OUT, PROC_BOTH };
+static const byre_rpc_proc_t procs[] = {
+    { "null", NULL, 0, BYRE_RPC_P_ASYNC, 1, 0, do_nothing },
+    { "in", in_params, 2, 0, sizeof(struct frame), 0, do_nothing },
+    { "out", out_params, 2, 0, sizeof(struct frame), 0, do_nothing },
+    { "both", both_params, 2, 0, sizeof(struct frame), 0, do_nothing },
+};
+static void *client;
+static const byre_rpc_interface_t interface = {
+    .name = "bench", .major = 1, .procs = procs, .proc_count = COUNT(procs), .client = &client
+};
+
+/* ---- the server -------------------------------------------------------------------------------- */
+
+static void on_stop(const byre_am_t *am, void *arg)
+{
+    (void)am;
+    atomic_fetch_add_explicit(&((struct bench_rpc *)arg)->stops, 1, memory_order_release);
+}
+
+static double serve(struct bench_rpc *bench)
+{
+    if (bench->computing) {
+        while (atomic_load_explicit(&bench->stops, memory_order_acquire) == bench->stops_seen)
+            compute(200);
+        bench->stops_seen++;
+    } else {
+        check_byre("byre_recv", byre_recv(PORT_END, bench->pair.peer, NULL, 0, NULL));
+    }
+    return 0;
+}
+
+static void release(struct bench_rpc *bench)
+{
+    if (bench->computing)
+        check_byre("byre_am_send", byre_am_send(bench->pair.peer, ID_STOP, NULL, 0, NULL, 0));
+    else
+        check_byre("byre_send", byre_send((byre_addr_t){ bench->pair.peer, PORT_END }, NULL, 0));
+}
+
+/* ---- calls one after the other ------------------------------------------------------------------- */
+
+static double call_byre(void *arg, int n)
+{
+    struct bench_rpc *bench = arg;
+    struct pair *pair = &bench->pair;
+
+    if (!pair->leader) return serve(bench);
+    double start = now();
+    for (int i = 0; i < n; i++) {
+        struct frame frame = { pair->bytes, pair->out };
+        check_byre("byre_rpc_call", byre_rpc_call(&interface, bench->proc, &frame));
+    }
+    double seconds = now() - start;
+    release(bench);
+    return seconds;
+}
+
+static double call_floor(void *arg, int n)
+{
+    struct bench_rpc *bench = arg;
+    struct pair *pair = &bench->pair;
+    int peer = pair->peer, there = (int)bench->there, back = (int)bench->back;
+    double start = now();
+
+    for (int i = 0; i < n; i++) {
+        if (pair->leader) {
+            MPI_Send(pair->out, there, MPI_BYTE, peer, PORT_DATA, pair->comm);
+            MPI_Recv(pair->in, back, MPI_BYTE, peer, PORT_ACK, pair->comm, MPI_STATUS_IGNORE);
+        } else {
+            MPI_Recv(pair->in, there, MPI_BYTE, peer, PORT_DATA, pair->comm, MPI_STATUS_IGNORE);
+            MPI_Send(pair->out, back, MPI_BYTE, peer, PORT_ACK, pair->comm);
+        }
+    }
+    return now() - start;
+}
+
+/* ---- many calls under way -------------------------------------------------------------------------- */
+
+static double rate_byre(void *arg, int n)
+{
+    struct bench_rpc *bench = arg;
+    byre_rpc_future_t futures[MOST_CALLS];
+    char frame = 0;
+
+    if (!bench->pair.leader) return serve(bench);
+    double start = now();
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < bench->calls; k++)
+            check_byre("byre_rpc_begin",
+                       byre_rpc_begin(&interface, PROC_NULL, &frame, &futures[k]));
+        for (int k = 0; k < bench->calls; k++)
+            check_byre("byre_rpc_end", byre_rpc_end(futures[k], &frame));
+    }
+    double seconds = now() - start;
+    release(bench);
+    return seconds;
+}
+
+static double rate_floor(void *arg, int n)
+{
+    struct bench_rpc *bench = arg;
+    struct pair *pair = &bench->pair;
+    MPI_Request requests[2 * MOST_CALLS];
+    double start = now();
+
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < bench->calls; k++) {
+            if (pair->leader) {
+                MPI_Irecv(NULL, 0, MPI_BYTE, pair->peer, PORT_ACK, pair->comm, &requests[2 * k]);
+                MPI_Isend(NULL, 0, MPI_BYTE, pair->peer, PORT_DATA, pair->comm,
+                          &requests[2 * k + 1]);
+            } else {
+                MPI_Recv(NULL, 0, MPI_BYTE, pair->peer, PORT_DATA, pair->comm, MPI_STATUS_IGNORE);
+                MPI_Send(NULL, 0, MPI_BYTE, pair->peer, PORT_ACK, pair->comm);
+            }
+        }
+        if (pair->leader) MPI_Waitall(2 * bench->calls, requests, MPI_STATUSES_IGNORE);
+    }
+    return now() - start;
+}
+
+/* ---- the figures ------------------------------------------------------------------------------------ */
+
+static const struct figure {
+    const char *bench, *variant;
+    uint32_t proc;
+    bool popup, computing;
+} figures[] = {
+    { "rpc.null", "engine", PROC_NULL, false, false },
+    { "rpc.null", "popup", PROC_NULL, true, false },
+    { "rpc.null", "engine_computing", PROC_NULL, false, true },
+    { "rpc.null", "popup_computing", PROC_NULL, true, true },
+    { "rpc.in", "engine", PROC_IN, false, false },
+    { "rpc.in", "popup", PROC_IN, true, false },
+    { "rpc.out", "engine", PROC_OUT, false, false },
+    { "rpc.both", "popup", PROC_BOTH, true, false },
+};
+static const struct figure rates[] = {
+    { "rpc.rate", "engine", PROC_NULL, false, false },
+    { "rpc.rate", "popup", PROC_NULL, true, false },
+};
+
+static void measure(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
+                    const struct figure *figure)
+{
+    bool rate = bench->calls > 0;
+    struct contest contest =
+        contest_make(opt, rate ? rate_floor : call_floor, rate ? rate_byre : call_byre, bench);
+    struct samples samples;
+    struct row row = { .bench = figure->bench,
+                       .variant = figure->variant,
+                       .transport = transport_name(crew->first, crew->last),
+                       .floor_name = rate ? "MPI_Isend and Irecv" : raw_blocking.name,
+                       .ranks = crew->size,
+                       .counts = rate,
+                       .size = rate ? (size_t)bench->calls : bench->pair.bytes,
+                       .unit = rate ? "call/s" : "us" };
+
+    bench->computing = figure->computing;
+    bench->proc = figure->proc;
+    bench->there = figure->proc == PROC_IN || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
+    bench->back = figure->proc == PROC_OUT || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
+    if (bench->pair.leader)
+        check_byre("byre_rpc_use", byre_rpc_use(&interface, bench->bindings[figure->popup]));
+    contest_run(crew, &contest, &samples);
+    if (!crew->leader) return;
+    row_fill(&row, &samples, rate ? bench->calls : 1e6, rate);
+    report_row(&row);
+    samples_fini(&samples);
+}
+
+static void run_figure(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
+                       const struct figure *figure)
+{
+    static const size_t all[] = {
+        64, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216
+    };
+    static const size_t quick[] = { 64, 1024, 65536 };
+    size_t sizes[SIZES_MAX] = { 0 };
+    int count = 1;
+
+    if (figure->proc != PROC_NULL)
+        count = opt->quick ? options_sizes(opt, quick, COUNT(quick), sizes)
+                           : options_sizes(opt, all, COUNT(all), sizes);
+    for (int i = 0; i < count; i++) {
+        bench->pair.bytes = sizes[i];
+        bench->calls = 0;
+        measure(opt, crew, bench, figure);
+    }
+}
+
+static void run_rate(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
+                     const struct figure *figure)
+{
+    for (bench->calls = 1; bench->calls <= MOST_CALLS; bench->calls *= opt->quick ? 64 : 4)
+        measure(opt, crew, bench, figure);
+}
+
+/* ---- start and finish ------------------------------------------------------------------------------- */
+
+static const char *const names[] = { "bench engine", "bench popup" };
+
+static void open_rpc(struct bench_rpc *bench, const struct crew *crew)
+{
+    check_byre("byre_am_register", byre_am_register(ID_STOP, on_stop, NULL, bench));
+    check_byre("byre_barrier", byre_barrier());
+    for (int i = 0; i < 2 && crew->member; i++) {
+        byre_rpc_export_attr_t attr = { .serving = i == 0 ? BYRE_RPC_ENGINE : BYRE_RPC_POPUP };
+        byre_rpc_bind_attr_t bind = { .pick = BYRE_RPC_RANK, .rank = crew->peer, .wait_ms = -1 };
+        if (!crew->leader)
+            check_byre("byre_rpc_export",
+                       byre_rpc_export(&interface, procs, names[i], &attr, &bench->servers[i]));
+        else
+            check_byre("byre_rpc_bind",
+                       byre_rpc_bind(&interface, names[i], &bind, &bench->bindings[i]));
+    }
+}
+
+static void close_rpc(struct bench_rpc *bench)
+{
+    for (int i = 0; i < 2; i++) {
+        check_byre("byre_rpc_unbind", byre_rpc_unbind(bench->bindings[i]));
+        if (bench->servers[i])
+            check_byre("byre_rpc_unexport", byre_rpc_unexport(bench->servers[i]));
+    }
+    check_byre("byre_am_register", byre_am_register(ID_STOP, NULL, NULL, NULL));
+}
+
+static bool wanted(const struct options *opt, const struct figure *figure)
+{
+    return list_has(opt->variants, figure->variant) ||
+           list_has(opt->variants, strchr(figure->bench, '.') + 1);
+}
+
+int subject_rpc(const struct options *opt)
+{
+    static struct bench_rpc bench;
+    struct crew crew;
+
+    if (byre_size() < 2)
+        return options_complain("rpc needs two ranks or more: mpirun -n 2 byre-bench rpc");
+    if (options_variants(opt,
+                         "engine,popup,engine_computing,popup_computing,null,in,out,both,rate"))
+        return 2;
+    crew_open(&crew, false);
+    if (crew.member) pair_init(&bench.pair, &crew, options_longest(opt, 16777216), opt->window);
+    open_rpc(&bench, &crew);
+    for (int i = 0; crew.member && i < COUNT(figures); i++)
+        if (wanted(opt, &figures[i])) run_figure(opt, &crew, &bench, &figures[i]);
+    for (int i = 0; crew.member && i < COUNT(rates); i++)
+        if (wanted(opt, &rates[i])) run_rate(opt, &crew, &bench, &rates[i]);
+    if (crew.leader) crew_tell(&crew, CREW_END);
+    if (!crew.member) crew_idle(&crew);
+    crew_close(&crew);
+    close_rpc(&bench);
+    if (crew.member) pair_fini(&bench.pair);
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bytes that grow: doubling, so that appending is linear; exactly, when one piece is bigger than that. */
+#include "marshal_wire.h"
+#include "pages.h"
+
+#include <byre_errors.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_ROOM = 512 };
+
+static void *enlarge(byre__rpc_bytes_t *bytes, size_t *room)
+{
+    if (*room < BYRE__RPC_HUGE && !bytes->borrowed) return realloc(bytes->data, *room);
+    size_t align = *room < BYRE__RPC_HUGE ? 16 : BYRE__RPC_HUGE;
+    *room = (*room + align - 1) & ~(align - 1);
+    void *data = aligned_alloc(align, *room);
+    if (data == NULL) return NULL;
+    if (align == BYRE__RPC_HUGE) byre__rpc_pages_huge(data, *room);
+    if (bytes->used > 0) memcpy(data, bytes->data, bytes->used);
+    if (!bytes->borrowed) free(bytes->data);
+    return data;
+}
+
+int byre__rpc_bytes_grow(byre__rpc_bytes_t *bytes, size_t more)
+{
+    if (more > PTRDIFF_MAX / 2 - bytes->used) return BYRE_ENOMEM;
+    size_t needed = bytes->used + more;
+    size_t room = bytes->room < FIRST_ROOM / 2 ? FIRST_ROOM : 2 * bytes->room;
+    if (room >= BYRE__RPC_HUGE) room *= 2; /* what is not touched costs nothing */
+    if (room < needed) room = needed;
+    unsigned char *data = enlarge(bytes, &room);
+    if (data == NULL) return BYRE_ENOMEM;
+    bytes->data = data;
+    bytes->room = room;
+    bytes->borrowed = false;
+    return BYRE_OK;
+}
+
+void byre__rpc_bytes_free(byre__rpc_bytes_t *bytes)
+{
+    if (!bytes->borrowed) free(bytes->data);
+    *bytes = (byre__rpc_bytes_t){ 0 };
+}
