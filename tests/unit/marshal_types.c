@@ -836,6 +836,23 @@ START_TEST(grown_record)
 }
 END_TEST
 
+/* The reference says less room than the struct that comes later. */
+START_TEST(small_record)
+{
+    record_frame_t frame = { new_record(99, 4, 4) };
+    rpc_trip_t trip;
+    OK(rpc_trip_there(&trip, &record_proc, &frame, false, NULL, NULL));
+    uint64_t room;
+    memcpy(&room, trip.call.data + 8, sizeof room);
+    ck_assert_uint_eq(room, 4);
+    room = 2;
+    memcpy(trip.call.data + 8, &room, sizeof room);
+    ck_assert_int_eq(unpack_limited(&record_proc, &trip, 0), BYRE_EPROTO);
+    rpc_trip_end(&trip);
+    free(frame.record);
+}
+END_TEST
+
 /* Every word of both messages is wrong once, in several ways: the address sanitizer is the judge. */
 static void wrong_word(const byre_rpc_proc_t *proc, void *frame, rpc_body_fn body, void *arg,
                        size_t at, uint32_t word)
@@ -987,6 +1004,7 @@ int main(void)
     tcase_add_test(tests, lying_client);
     tcase_add_test(tests, lying_server);
     tcase_add_test(tests, grown_record);
+    tcase_add_test(tests, small_record);
     tcase_add_loop_test(tests, wrong_words_of_arrays, 0, RPC_COUNT(words));
     tcase_add_loop_test(tests, wrong_words_of_changes, 0, RPC_COUNT(words));
     tcase_add_loop_test(tests, wrong_words_of_records, 0, RPC_COUNT(words));
