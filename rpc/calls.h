@@ -217,15 +217,15 @@ typedef enum byre__rpc_verdict {
 } byre__rpc_verdict_t;
 
 /* On the engine. `again`: the procedure may run once more. */
-byre__rpc_verdict_t byre__rpc_filter(int client, uint64_t call, bool again);
+byre__rpc_verdict_t byre__rpc_filter(int rank, uint64_t call, bool again);
 /* Send a reply, and keep it for duplicates if `keep`. bytes begin with a byre__rpc_wire_reply_t; they are
  * taken over, or copied if borrowed. So is `bulk`, malloc's, an array that travels apart, or NULL. Any
  * thread. */
-void byre__rpc_answer(int client, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk,
+void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk,
                       size_t bulk_bytes, bool keep);
-void byre__rpc_answer_error(int client, uint64_t call, int error, bool ran);
+void byre__rpc_answer_error(int rank, uint64_t call, int error, bool ran);
 /* The call has an end without an answer. */
-void byre__rpc_filter_end(int client, uint64_t call);
+void byre__rpc_filter_end(int rank, uint64_t call);
 void byre__rpc_on_taken(const byre_am_t *am, void *arg);
 int byre__rpc_filter_start(void);
 void byre__rpc_filter_stop(void);

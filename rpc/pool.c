@@ -39,7 +39,7 @@ enum { WATCH_NS = 50000, WATCH_SPARE_NS = 200000, LOOKS_PER_CLOCK = 32 };
 /* A worker's word: it spins on it, then sleeps. */
 enum { NOTHING, GIVEN, ASLEEP };
 
-struct worker {           /* on its thread's stack */
+struct worker {           /* its thread's */
     struct worker *below; /* in the pile */
     byre__rpc_job_t *job; /* given; NULL: to end */
     _Atomic uint32_t word;
@@ -53,7 +53,8 @@ static struct {
     bool stopping;
 } pool;
 
-static _Thread_local struct worker *self;
+static _Thread_local struct worker own;
+static _Thread_local struct worker *self; /* own, of a worker; else NULL */
 
 static void futex(_Atomic uint32_t *word, int op, uint32_t value)
 {
@@ -125,7 +126,7 @@ static void give(struct worker *worker, byre__rpc_job_t *job)
     }
 }
 
-static void *work(void *job);
+static void *work(void *first);
 
 static bool room_for_thread(void)
 {
@@ -283,9 +284,8 @@ static byre__rpc_job_t *next_job(struct worker *worker)
 
 static void *work(void *first)
 {
-    struct worker worker = { .job = NULL };
     byre__rpc_job_t *job = first;
-    self = &worker;
+    self = &own;
     (void)pthread_setname_np(pthread_self(), "byre-rpc");
     while (job != NULL) {
         byre_rpc_server_t server = job->server;
@@ -296,7 +296,7 @@ static void *work(void *first)
         if (job != NULL)
             count_begin(server);
         else
-            job = next_job(&worker);
+            job = next_job(self);
         pthread_mutex_unlock(&byre__rpc_serving);
     }
     return NULL;
