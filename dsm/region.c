@@ -35,6 +35,14 @@ void byre__dsm_lock(dsm_region_t *region)
     pthread_mutex_lock(&region->lock);
 }
 
+bool byre__dsm_trylock(dsm_region_t *region)
+{
+    byre__inside_enter();
+    if (pthread_mutex_trylock(&region->lock) == 0) return true;
+    byre__inside_leave();
+    return false;
+}
+
 void byre__dsm_unlock(dsm_region_t *region)
 {
     pthread_mutex_unlock(&region->lock);
