@@ -35,7 +35,7 @@ static const char help_text[] =
     "  --sizes LIST      message sizes in bytes: 8,4K,1M\n"
     "  --variants LIST   p2p: blocking,sync,isend,callback,eventfd,signal,copy,cow,cow_write,\n"
     "                    irecv,get_message; am: roundtrip,computing,rate,bandwidth;\n"
-    "                    rpc: null,in,out,inout,rate or engine,popup,engine_computing,\n"
+    "                    rpc: null,in,out,both,rate or engine,popup,engine_computing,\n"
     "                    popup_computing;\n"
     "                    service: cost,request,idle\n"
     "  --modes LIST      p2p: latency,bandwidth,rate,ring\n"

@@ -50,33 +50,31 @@ static const byre_rpc_type_t t_bytes = { .name = "byte *",
                                          .size = 8,
                                          .element = &t_byte,
                                          .size_is = frame_bytes };
-#define BYTES(direction)                                                                       \
-    {                                                                                          \
-        { "bytes", &t_u64, offsetof(struct frame, bytes), 0, BYRE_RPC_IN },                    \
-        { "data", &t_bytes, offsetof(struct frame, data), 0, direction },                      \
+#define BYTES(direction)                                                      \
+    {                                                                         \
+        { "bytes", &t_u64, offsetof(struct frame, bytes), 0, BYRE_RPC_IN },   \
+            { "data", &t_bytes, offsetof(struct frame, data), 0, direction }, \
     }
 static const byre_rpc_field_t in_params[] = BYTES(BYRE_RPC_IN);
 static const byre_rpc_field_t out_params[] = BYTES(BYRE_RPC_OUT);
-static const byre_rpc_field_t inout_params[] = BYTES(BYRE_RPC_IN | BYRE_RPC_OUT);
+static const byre_rpc_field_t both_params[] = BYTES(BYRE_RPC_IN | BYRE_RPC_OUT);
 
 static void do_nothing(const void *procs, void *frame)
 {
     (void)procs, (void)frame;
 }
 
-enum { PROC_NULL, PROC_IN, PROC_OUT, PROC_INOUT };
+enum { PROC_NULL, PROC_IN, PROC_OUT, PROC_BOTH };
 static const byre_rpc_proc_t procs[] = {
     { "null", NULL, 0, BYRE_RPC_P_ASYNC, 1, 0, do_nothing },
     { "in", in_params, 2, 0, sizeof(struct frame), 0, do_nothing },
     { "out", out_params, 2, 0, sizeof(struct frame), 0, do_nothing },
-    { "inout", inout_params, 2, 0, sizeof(struct frame), 0, do_nothing },
+    { "both", both_params, 2, 0, sizeof(struct frame), 0, do_nothing },
 };
 static void *client;
-static const byre_rpc_interface_t interface = { .name = "bench",
-                                                .major = 1,
-                                                .procs = procs,
-                                                .proc_count = COUNT(procs),
-                                                .client = &client };
+static const byre_rpc_interface_t interface = {
+    .name = "bench", .major = 1, .procs = procs, .proc_count = COUNT(procs), .client = &client
+};
 
 /* ---- the server -------------------------------------------------------------------------------- */
 
@@ -155,7 +153,8 @@ static double rate_byre(void *arg, int n)
     double start = now();
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < bench->calls; k++)
-            check_byre("byre_rpc_begin", byre_rpc_begin(&interface, PROC_NULL, &frame, &futures[k]));
+            check_byre("byre_rpc_begin",
+                       byre_rpc_begin(&interface, PROC_NULL, &frame, &futures[k]));
         for (int k = 0; k < bench->calls; k++)
             check_byre("byre_rpc_end", byre_rpc_end(futures[k], &frame));
     }
@@ -175,7 +174,8 @@ static double rate_floor(void *arg, int n)
         for (int k = 0; k < bench->calls; k++) {
             if (pair->leader) {
                 MPI_Irecv(NULL, 0, MPI_BYTE, pair->peer, PORT_ACK, pair->comm, &requests[2 * k]);
-                MPI_Isend(NULL, 0, MPI_BYTE, pair->peer, PORT_DATA, pair->comm, &requests[2 * k + 1]);
+                MPI_Isend(NULL, 0, MPI_BYTE, pair->peer, PORT_DATA, pair->comm,
+                          &requests[2 * k + 1]);
             } else {
                 MPI_Recv(NULL, 0, MPI_BYTE, pair->peer, PORT_DATA, pair->comm, MPI_STATUS_IGNORE);
                 MPI_Send(NULL, 0, MPI_BYTE, pair->peer, PORT_ACK, pair->comm);
@@ -200,7 +200,7 @@ static const struct figure {
     { "rpc.in", "engine", PROC_IN, false, false },
     { "rpc.in", "popup", PROC_IN, true, false },
     { "rpc.out", "engine", PROC_OUT, false, false },
-    { "rpc.inout", "popup", PROC_INOUT, true, false },
+    { "rpc.both", "popup", PROC_BOTH, true, false },
 };
 static const struct figure rates[] = {
     { "rpc.rate", "engine", PROC_NULL, false, false },
@@ -225,8 +225,8 @@ static void measure(const struct options *opt, const struct crew *crew, struct b
 
     bench->computing = figure->computing;
     bench->proc = figure->proc;
-    bench->there = figure->proc == PROC_IN || figure->proc == PROC_INOUT ? bench->pair.bytes : 0;
-    bench->back = figure->proc == PROC_OUT || figure->proc == PROC_INOUT ? bench->pair.bytes : 0;
+    bench->there = figure->proc == PROC_IN || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
+    bench->back = figure->proc == PROC_OUT || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
     if (bench->pair.leader)
         check_byre("byre_rpc_use", byre_rpc_use(&interface, bench->bindings[figure->popup]));
     contest_run(crew, &contest, &samples);
@@ -239,7 +239,9 @@ static void measure(const struct options *opt, const struct crew *crew, struct b
 static void run_figure(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
                        const struct figure *figure)
 {
-    static const size_t all[] = { 64, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216 };
+    static const size_t all[] = {
+        64, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216
+    };
     static const size_t quick[] = { 64, 1024, 65536 };
     size_t sizes[SIZES_MAX] = { 0 };
     int count = 1;
@@ -276,7 +278,8 @@ static void open_rpc(struct bench_rpc *bench, const struct crew *crew)
             check_byre("byre_rpc_export",
                        byre_rpc_export(&interface, procs, names[i], &attr, &bench->servers[i]));
         else
-            check_byre("byre_rpc_bind", byre_rpc_bind(&interface, names[i], &bind, &bench->bindings[i]));
+            check_byre("byre_rpc_bind",
+                       byre_rpc_bind(&interface, names[i], &bind, &bench->bindings[i]));
     }
 }
 
@@ -284,7 +287,8 @@ static void close_rpc(struct bench_rpc *bench)
 {
     for (int i = 0; i < 2; i++) {
         check_byre("byre_rpc_unbind", byre_rpc_unbind(bench->bindings[i]));
-        if (bench->servers[i]) check_byre("byre_rpc_unexport", byre_rpc_unexport(bench->servers[i]));
+        if (bench->servers[i])
+            check_byre("byre_rpc_unexport", byre_rpc_unexport(bench->servers[i]));
     }
     check_byre("byre_am_register", byre_am_register(ID_STOP, NULL, NULL, NULL));
 }
@@ -302,7 +306,8 @@ int subject_rpc(const struct options *opt)
 
     if (byre_size() < 2)
         return options_complain("rpc needs two ranks or more: mpirun -n 2 byre-bench rpc");
-    if (options_variants(opt, "engine,popup,engine_computing,popup_computing,null,in,out,inout,rate"))
+    if (options_variants(opt,
+                         "engine,popup,engine_computing,popup_computing,null,in,out,both,rate"))
         return 2;
     crew_open(&crew, false);
     if (crew.member) pair_init(&bench.pair, &crew, options_longest(opt, 16777216), opt->window);

@@ -15,7 +15,8 @@
 #include <string.h>
 
 static struct {
-    pthread_mutex_t lock; /* guards the list, oldest first. Before binding.lock, before names.lock */
+    pthread_mutex_t
+        lock; /* guards the list, oldest first. Before binding.lock, before names.lock */
     byre_rpc_binding_t first;
     _Atomic uint32_t unbound; /* how many were given up */
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -59,8 +60,8 @@ static int node_of(int rank)
 }
 
 /* Of `count` entries that suit. */
-static const byre__rpc_entry_t *prefer(const byre_rpc_binding_t binding,
-                                       const byre__rpc_entry_t *entries, size_t count)
+static const byre__rpc_entry_t *prefer(byre_rpc_binding_t binding, const byre__rpc_entry_t *entries,
+                                       size_t count)
 {
     int self = byre__nodes.rank;
     if (binding->attr.pick == BYRE_RPC_ROUND_ROBIN) return &entries[binding->turn++ % count];
@@ -72,7 +73,7 @@ static const byre__rpc_entry_t *prefer(const byre_rpc_binding_t binding,
 }
 
 /* Under the lock. Leaves those that suit at the beginning. */
-static size_t sift(const byre_rpc_binding_t binding, byre__rpc_entry_t *entries, size_t count)
+static size_t sift(byre_rpc_binding_t binding, byre__rpc_entry_t *entries, size_t count)
 {
     size_t kept = 0;
     bool one = binding->attr.pick == BYRE_RPC_RANK && !binding->lost;
@@ -120,8 +121,7 @@ static int choose(byre_rpc_binding_t binding, uint32_t version)
         int only = binding->attr.pick == BYRE_RPC_RANK ? binding->attr.rank : -1;
         size_t misfits = 0;
         for (size_t i = 0; i < count; i++)
-            misfits += !byre__peer_absent(entries[i].rank) &&
-                       (only < 0 || entries[i].rank == only);
+            misfits += !byre__peer_absent(entries[i].rank) && (only < 0 || entries[i].rank == only);
         error = chosen ? lost_error(word) : misfits > 0 ? BYRE_EPROTO : BYRE_ENOTFOUND;
     }
     if (entries != few) free(entries);
@@ -177,9 +177,8 @@ static int find_server(byre_rpc_binding_t binding)
 {
     int wait_ms = binding->attr.wait_ms;
     uint64_t deadline = wait_ms > 0 ? byre__now_ns() + (uint64_t)wait_ms * 1000000u : 0;
-    struct patience patience = {
-        .rank = binding->attr.pick == BYRE_RPC_RANK ? binding->attr.rank : -1
-    };
+    struct patience patience = { .rank = binding->attr.pick == BYRE_RPC_RANK ? binding->attr.rank
+                                                                             : -1 };
     for (;;) {
         patience.version = atomic_load(&byre__rpc_names_version);
         pthread_mutex_lock(&binding->lock);
@@ -217,7 +216,7 @@ static void enlist(byre_rpc_binding_t binding)
 static void discard(byre_rpc_binding_t binding)
 {
     pthread_mutex_destroy(&binding->lock);
-    free(binding->looks);
+    byre__rpc_looks_free(binding->looks, binding->interface);
     free(binding);
 }
 
@@ -238,7 +237,7 @@ int byre_rpc_bind(const byre_rpc_interface_t *interface, const char *name,
     pthread_mutex_init(&binding->lock, NULL);
     binding->interface = interface;
     if (attr != NULL) binding->attr = *attr;
-    memcpy(binding->name, name, strlen(name));
+    memcpy(binding->name, name, strlen(name) + 1);
     binding->looks = byre__rpc_inspect(interface);
     error = binding->looks == NULL ? BYRE_ENOMEM : find_server(binding);
     if (error == BYRE_OK && interface->shared_count > 0) error = place_shared(binding);
@@ -320,8 +319,10 @@ int byre_rpc_use(const byre_rpc_interface_t *interface, byre_rpc_binding_t bindi
     if (interface == NULL || (binding != NULL && binding->interface != interface))
         return BYRE_EINVAL;
     pthread_once(&uses_once, make_key);
-    if (uses != NULL) check_uses();
-    else uses_unbound = atomic_load(&all.unbound);
+    if (uses != NULL)
+        check_uses();
+    else
+        uses_unbound = atomic_load(&all.unbound);
     struct use **at = &uses;
     while (*at != NULL && (*at)->interface != interface) at = &(*at)->next;
     struct use *use = *at;

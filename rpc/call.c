@@ -7,12 +7,15 @@
  *        `-- rebind: the server has died; the call cannot have run, or is [idempotent] --'
  *
  * Arguments up to BYRE_AM_INLINE are packed on the stack and leave from there; larger ones on the heap, and leave
- * as bulk payload, which must stay until it is sent: `sending`.
+ * as bulk payload, which must stay until it is sent: `sending`. A large array that is the only one leaves from
+ * where it is, and comes back there (inspect.c).
  */
 #include "calls.h"
 
+#include "counters.h"
 #include "detector.h"
 #include "inject.h"
+#include "paged.h"
 #include "progress.h"
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +30,8 @@ struct call {
     byre__rpc_target_t target;
     byre__rpc_bytes_t bytes;
     byre__rpc_graph_t *graph;
+    void *array; /* the bulk array, if it travels apart */
+    size_t array_bytes;
     uint32_t number;
     bool contexts;
     bool may_have_run;
@@ -43,18 +48,50 @@ static void bulk_sent(int error, void *arg)
     atomic_store_explicit(&call->sending, false, memory_order_release);
 }
 
+static const byre__rpc_look_t *look_of(const struct call *call)
+{
+    return &call->binding->looks[call->number];
+}
+
 static int transmit(struct call *call)
 {
-    const size_t head = sizeof(byre__rpc_wire_call_t);
-    const unsigned char *data = call->bytes.data;
-    if (call->bytes.used <= BYRE_AM_INLINE)
-        return byre__rpc_send(call->target.rank, BYRE__AM_RPC_CALL, data, call->bytes.used, NULL, 0,
-                              NULL, NULL, true);
-    atomic_store(&call->sending, true);
-    int error = byre__rpc_send(call->target.rank, BYRE__AM_RPC_CALL, data, head, data + head,
-                               call->bytes.used - head, bulk_sent, call, true);
-    if (error != BYRE_OK) atomic_store(&call->sending, false);
+    size_t head = call->bytes.used, bulk_bytes = 0;
+    const void *bulk = NULL;
+    if (call->array != NULL) {
+        bool goes = look_of(call)->bulk->direct & BYRE_RPC_IN;
+        bulk = goes ? call->array : NULL;
+        bulk_bytes = goes ? call->array_bytes : 0;
+    } else if (head > BYRE_AM_INLINE) {
+        head = sizeof(byre__rpc_wire_call_t);
+        bulk = call->bytes.data + head;
+        bulk_bytes = call->bytes.used - head;
+    }
+    if (bulk_bytes > 0) atomic_store(&call->sending, true);
+    int error = byre__rpc_send(call->target.rank, BYRE__AM_RPC_CALL, call->bytes.data, head, bulk,
+                               bulk_bytes, bulk_sent, call, call->deadline_ns);
+    if (error != BYRE_OK && bulk_bytes > 0) atomic_store(&call->sending, false);
     return error;
+}
+
+/* Does the bulk array travel apart? It has to be large, and MPI has to be able to reach it. Coming back it goes
+ * straight to its place, unless it may have to be sent once more. */
+static void look_at_array(struct call *call)
+{
+    const byre__rpc_look_t *look = look_of(call);
+    const uint32_t both = BYRE_RPC_IN | BYRE_RPC_OUT;
+    call->array = NULL;
+    if (look->bulk == NULL) return;
+    if ((look->bulk->direct & both) == both && (call->proc->flags & BYRE_RPC_P_IDEMPOTENT)) return;
+    void *array;
+    size_t bytes = byre__rpc_bulk_of(look, call->frame, &array);
+    if (bytes < BYRE__RPC_APART_FROM || array == NULL || byre__is_paged(array, bytes)) return;
+    call->array = array;
+    call->array_bytes = bytes;
+}
+
+static const byre_rpc_proc_t *packed_proc(const struct call *call)
+{
+    return call->array != NULL ? &look_of(call)->rest : call->proc;
 }
 
 /* Where calls go round, one that brings a handle goes to the handle's server. */
@@ -75,17 +112,20 @@ static int send_call(struct call *call, unsigned char *room, void *answer, size_
     if (error != BYRE_OK) return error;
     call->bytes = (byre__rpc_bytes_t){ room, sizeof(byre__rpc_wire_call_t), BYRE_AM_INLINE, true };
     if (call->contexts) byre__rpc_contexts_calling(&call->target);
-    error = byre__rpc_pack_call(call->proc, call->frame, false, &call->bytes, &call->graph);
+    look_at_array(call);
+    error = byre__rpc_pack_call(packed_proc(call), call->frame, false, &call->bytes, &call->graph);
     if (call->contexts) byre__rpc_contexts_called();
     if (error != BYRE_OK) return error;
-    call->slot = byre__rpc_slot_begin(call->target.rank, answer, answer_room);
+    call->slot = byre__rpc_slot_begin(call->target.rank, answer, answer_room, call->array,
+                                      call->array_bytes);
     if (call->slot == NULL) return BYRE_ENOMEM;
     call->id = byre__rpc_slot_call(call->slot);
-    bool one_way = call->proc->flags & BYRE_RPC_P_MAYBE;
+    unsigned flags = call->proc->flags & BYRE_RPC_P_MAYBE ? BYRE__RPC_ONE_WAY : 0;
+    if (call->array != NULL) flags |= BYRE__RPC_APART;
     byre__rpc_wire_call_t wire = { .call = call->id,
                                    .server = call->target.server,
                                    .proc = (uint16_t)call->number,
-                                   .flags = one_way ? BYRE__RPC_ONE_WAY : 0 };
+                                   .flags = (uint16_t)flags };
     memcpy(call->bytes.data, &wire, sizeof wire);
     error = transmit(call);
     if (error != BYRE_OK) {
@@ -106,7 +146,8 @@ static bool is_sent(void *arg)
 static bool is_over(void *arg)
 {
     const struct call *call = arg;
-    return (byre__rpc_slot_over(call->slot) || byre__peer_absent(call->target.rank)) && is_sent(arg);
+    return (byre__rpc_slot_over(call->slot) || byre__peer_absent(call->target.rank)) &&
+           is_sent(arg);
 }
 
 static bool is_filled(void *arg)
@@ -180,8 +221,8 @@ static void wait_for_reply(struct call *call)
 static void tell_given_up(const struct call *call)
 {
     byre__rpc_wire_call_t wire = { .call = call->id, .server = call->target.server };
-    (void)byre__rpc_send(call->target.rank, BYRE__AM_RPC_GIVEN_UP, &wire, sizeof wire, NULL, 0, NULL,
-                         NULL, true);
+    (void)byre__rpc_send(call->target.rank, BYRE__AM_RPC_GIVEN_UP, &wire, sizeof wire, NULL, 0,
+                         NULL, NULL, BYRE__RPC_QUEUE);
 }
 
 static int unpack(struct call *call)
@@ -194,9 +235,12 @@ static int unpack(struct call *call)
         byre__rpc_contexts_calling(&call->target);
     }
     int error = BYRE_OK;
-    if (slot->error == BYRE_OK)
-        error = byre__rpc_unpack_reply(call->proc, slot->reply + skip, slot->bytes - skip, NULL,
-                                       call->graph, call->frame);
+    bool comes = call->array != NULL && (look_of(call)->bulk->direct & BYRE_RPC_OUT);
+    if (slot->error == BYRE_OK && comes != ((slot->flags & BYRE__RPC_APART) != 0))
+        error = BYRE_EPROTO;
+    else if (slot->error == BYRE_OK)
+        error = byre__rpc_unpack_reply(packed_proc(call), slot->reply + skip, slot->bytes - skip,
+                                       NULL, call->graph, call->frame);
     if (call->contexts) byre__rpc_contexts_called();
     return error;
 }
@@ -243,8 +287,9 @@ static int let_fly(struct call *call)
 
 static bool may_go_elsewhere(const struct call *call, int error)
 {
-    bool gone = error == BYRE_EPEER || (error == BYRE_ENOTFOUND && call->target.server != 0 &&
-                                        !byre__rpc_names_has(call->target.rank, call->target.server));
+    bool gone =
+        error == BYRE_EPEER || (error == BYRE_ENOTFOUND && call->target.server != 0 &&
+                                !byre__rpc_names_has(call->target.rank, call->target.server));
     if (!gone || !call->binding->attr.rebind) return false;
     if (call->may_have_run && !(call->proc->flags & BYRE_RPC_P_IDEMPOTENT)) return false;
     return call->deadline_ns == 0 || byre__now_ns() < call->deadline_ns;
@@ -259,6 +304,7 @@ static void prepare(struct call *call, byre_rpc_binding_t binding, uint32_t numb
                            .number = number,
                            .frame = frame,
                            .contexts = binding->looks[number].contexts };
+    byre__count(rpc_calls);
     call->target.rank = -1;
     if (timeout_ms > 0) call->deadline_ns = byre__now_ns() + (uint64_t)timeout_ms * 1000000u;
 }
@@ -270,7 +316,8 @@ static void set_result(const byre_rpc_proc_t *proc, void *frame, int error)
     const byre_rpc_field_t *result = &proc->params[proc->param_count - 1];
     if (result->name[0] != 0) return;
     memset((char *)frame + result->offset, 0, result->type->size);
-    if (proc->flags & BYRE_RPC_P_STATUS) memcpy((char *)frame + result->offset, &error, sizeof error);
+    if (proc->flags & BYRE_RPC_P_STATUS)
+        memcpy((char *)frame + result->offset, &error, sizeof error);
 }
 
 static __attribute__((noinline)) void tell_failed(const struct call *call)
@@ -296,9 +343,8 @@ static int refuse(const byre_rpc_interface_t *interface, uint32_t number, void *
 {
     const byre_rpc_proc_t *proc =
         interface != NULL && number < interface->proc_count ? &interface->procs[number] : NULL;
-    byre__rpc_latest = (byre_rpc_outcome_t){ .error = error,
-                                             .rank = -1,
-                                             .proc = proc != NULL ? proc->name : "" };
+    byre__rpc_latest =
+        (byre_rpc_outcome_t){ .error = error, .rank = -1, .proc = proc != NULL ? proc->name : "" };
     if (proc != NULL && frame != NULL) set_result(proc, frame, error);
     return error;
 }
@@ -313,15 +359,15 @@ static int find_binding(const byre_rpc_interface_t *interface, uint32_t number,
     return *binding_out == NULL ? BYRE_ENOTFOUND : BYRE_OK;
 }
 
-int byre_rpc_call(const byre_rpc_interface_t *interface, uint32_t number, void *frame)
+int byre_rpc_call(const byre_rpc_interface_t *interface, uint32_t proc, void *frame)
 {
     _Alignas(16) unsigned char room[BYRE_AM_INLINE], answer[BYRE_AM_INLINE];
     struct call call;
     byre_rpc_binding_t binding;
-    int error = find_binding(interface, number, &binding);
-    if (error != BYRE_OK) return refuse(interface, number, frame, error);
+    int error = find_binding(interface, proc, &binding);
+    if (error != BYRE_OK) return refuse(interface, proc, frame, error);
     atomic_fetch_add_explicit(&binding->calls, 1, memory_order_relaxed);
-    prepare(&call, binding, number, frame);
+    prepare(&call, binding, proc, frame);
     do {
         call.may_have_run = false;
         error = send_call(&call, room, answer, sizeof answer);
@@ -357,21 +403,21 @@ static void leave_stack(struct call *call)
     if (copy == NULL) call->bytes.used = 0;
 }
 
-int byre_rpc_begin(const byre_rpc_interface_t *interface, uint32_t number, const void *frame,
+int byre_rpc_begin(const byre_rpc_interface_t *interface, uint32_t proc, const void *frame,
                    byre_rpc_future_t *future_out)
 {
     _Alignas(16) unsigned char room[BYRE_AM_INLINE];
     byre_rpc_binding_t binding;
-    int error = find_binding(interface, number, &binding);
+    int error = find_binding(interface, proc, &binding);
     if (error == BYRE_OK && (frame == NULL || future_out == NULL)) error = BYRE_EINVAL;
-    if (error != BYRE_OK) return refuse(interface, number, NULL, error);
-    size_t bytes = interface->procs[number].frame_bytes;
+    if (error != BYRE_OK) return refuse(interface, proc, NULL, error);
+    size_t bytes = interface->procs[proc].frame_bytes;
     byre_rpc_future_t future = malloc(sizeof *future + bytes);
-    if (future == NULL) return refuse(interface, number, NULL, BYRE_ENOMEM);
+    if (future == NULL) return refuse(interface, proc, NULL, BYRE_ENOMEM);
     struct call *call = &future->call;
     memcpy(future->frame, frame, bytes);
     atomic_fetch_add(&binding->calls, 1);
-    prepare(call, binding, number, future->frame);
+    prepare(call, binding, proc, future->frame);
     while ((error = send_call(call, room, NULL, 0)) != BYRE_OK) {
         release(call);
         if (!may_go_elsewhere(call, error)) break;

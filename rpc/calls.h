@@ -51,7 +51,11 @@ typedef struct byre__rpc_wire_call {
     uint16_t proc;
     uint16_t flags;
 } byre__rpc_wire_call_t;
-enum { BYRE__RPC_ONE_WAY = 1 /* nobody waits for a reply */ };
+enum {
+    BYRE__RPC_ONE_WAY = 1, /* nobody waits for a reply */
+    BYRE__RPC_APART =
+        8 /* of call and reply: the bulk array is not among what was packed (inspect.c) */
+};
 
 typedef struct byre__rpc_wire_reply {
     uint64_t call;
@@ -64,19 +68,27 @@ enum {
     BYRE__RPC_KEPT = 4 /* say when you have it */
 };
 
-/* Send, or let the tests lose or double it (inject.h). As byre__am_post; `patiently`: wait for room. */
-int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void *bulk, size_t bulk_bytes,
-                   byre__am_done_fn done, void *arg, bool patiently);
+/* Send, or let the tests lose or double it (inject.h). As byre__am_post, but waits for room until the deadline
+ * (0: as long as it takes; BYRE_ETIMEOUT), if not BYRE__RPC_QUEUE; in handlers it never waits. */
+#define BYRE__RPC_QUEUE UINT64_MAX
+int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void *bulk,
+                   size_t bulk_bytes, byre__am_done_fn done, void *arg, uint64_t deadline_ns);
 
 /* ---- what procedures are like (inspect.c) -------------------------------------------------------- */
 
 typedef struct byre__rpc_look {
-    bool plain;    /* marshal.h: neither graph nor memory */
-    bool contexts; /* there are context handles among the parameters */
+    bool contexts;                /* there are context handles among the parameters */
+    const byre_rpc_field_t *bulk; /* the one array that may travel apart, or NULL */
+    byre_rpc_proc_t rest;         /* then: the procedure without it */
 } byre__rpc_look_t;
 
-/* One for each procedure; NULL: no memory. To be freed. */
+/* One for each procedure; NULL: no memory. */
 byre__rpc_look_t *byre__rpc_inspect(const byre_rpc_interface_t *interface);
+void byre__rpc_looks_free(byre__rpc_look_t *looks, const byre_rpc_interface_t *interface);
+/* The bulk array of a frame and its length in bytes; 0 also if its size makes no sense. */
+size_t byre__rpc_bulk_of(const byre__rpc_look_t *look, const void *frame, void **array_out);
+/* From here on it travels apart. */
+enum { BYRE__RPC_APART_FROM = BYRE_AM_INLINE };
 bool byre__rpc_interface_is_valid(const byre_rpc_interface_t *interface);
 
 /* ---- names (names.c) ----------------------------------------------------------------------------- */
@@ -117,13 +129,18 @@ typedef struct byre__rpc_slot {
     int error;
     uint16_t flags, closed;
     bool heap;            /* reply is malloc's, and whoever ends the slot's call frees it */
+    bool incoming;        /* the engine's: a bulk payload is on its way */
     unsigned char *reply; /* room for it is given by the call, or found by the engine */
     size_t room, bytes;
+    void *bulk; /* the caller's array, or NULL */
+    size_t bulk_bytes;
     unsigned char small[64];
 } byre__rpc_slot_t;
 
-/* With room for a reply, or NULL. NULL: no memory. */
-byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room);
+/* With room for a reply, or NULL; with the caller's array, if it travels apart and comes back. NULL: no
+ * memory. */
+byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room, void *bulk,
+                                       size_t bulk_bytes);
 uint64_t byre__rpc_slot_call(const byre__rpc_slot_t *slot);
 bool byre__rpc_slot_over(const byre__rpc_slot_t *slot);
 /* End it from this side, unless a reply has come or is coming. */
@@ -177,8 +194,8 @@ struct byre_rpc_server {
     /* byre__rpc_serving guards what follows */
     struct byre__rpc_job *first, **end; /* calls that wait for a thread */
     _Atomic unsigned waiting;           /* how many; anyone may look */
-    unsigned active;                    /* threads that run its procedures and do not wait in calls */
-    _Atomic unsigned running;           /* calls that are run; anyone may look */
+    unsigned active;          /* threads that run its procedures and do not wait in calls */
+    _Atomic unsigned running; /* calls that are run; anyone may look */
 };
 
 /* Guards the queues of servers and the pool. A leaf: nothing is called while it is held. */
@@ -196,17 +213,19 @@ void byre__rpc_servers_stop(void);
 typedef enum byre__rpc_verdict {
     BYRE__RPC_FRESH,
     BYRE__RPC_NO_ROOM, /* there is no memory to remember it */
-    BYRE__RPC_DROP /* a duplicate, which was answered if it could be, or too late */
+    BYRE__RPC_DROP     /* a duplicate, which was answered if it could be, or too late */
 } byre__rpc_verdict_t;
 
 /* On the engine. `again`: the procedure may run once more. */
-byre__rpc_verdict_t byre__rpc_filter(int client, uint64_t call, bool again);
+byre__rpc_verdict_t byre__rpc_filter(int rank, uint64_t call, bool again);
 /* Send a reply, and keep it for duplicates if `keep`. bytes begin with a byre__rpc_wire_reply_t; they are
- * taken over, or copied if borrowed. Any thread. */
-void byre__rpc_answer(int client, uint64_t call, byre__rpc_bytes_t *bytes, bool keep);
-void byre__rpc_answer_error(int client, uint64_t call, int error, bool ran);
+ * taken over, or copied if borrowed. So is `bulk`, malloc's, an array that travels apart, or NULL. Any
+ * thread. */
+void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk,
+                      size_t bulk_bytes, bool keep);
+void byre__rpc_answer_error(int rank, uint64_t call, int error, bool ran);
 /* The call has an end without an answer. */
-void byre__rpc_filter_end(int client, uint64_t call);
+void byre__rpc_filter_end(int rank, uint64_t call);
 void byre__rpc_on_taken(const byre_am_t *am, void *arg);
 int byre__rpc_filter_start(void);
 void byre__rpc_filter_stop(void);
@@ -221,8 +240,11 @@ typedef struct byre__rpc_job {
     uint64_t call;
     int client;
     uint32_t proc;
-    unsigned char *args; /* small, or malloc's */
+    unsigned char *args; /* small, bulk, or malloc's */
     size_t bytes;
+    void *bulk; /* malloc's: the payload, which is the arguments, or the array that travels apart */
+    size_t bulk_bytes;
+    bool apart;
     unsigned char small[256];
 } byre__rpc_job_t;
 
@@ -243,7 +265,7 @@ byre__rpc_job_t *byre__rpc_queue_take(byre_rpc_server_t server);
 bool byre__rpc_queue_add(byre_rpc_server_t server, byre__rpc_job_t *job);
 /* Without the lock. NULL: it does not wait. */
 byre__rpc_job_t *byre__rpc_queue_remove(byre_rpc_server_t server, int client, uint64_t call);
-int byre__rpc_polled_submit(byre__rpc_job_t *job);  /* on the engine */
+int byre__rpc_polled_submit(byre__rpc_job_t *job);   /* on the engine */
 bool byre__rpc_polled_one(byre_rpc_server_t server); /* run the first that waits */
 int byre__rpc_serve_start(void);
 void byre__rpc_serve_stop(void);
@@ -271,7 +293,8 @@ typedef struct byre__rpc_held { /* contexts that a call uses; on its thread's st
     unsigned count;
     unsigned given; /* so many came with the call, the others were made by it */
     bool ran;
-    const byre__rpc_context_hooks_t *outer; /* of an interrupted packing: a page fault may run handlers */
+    const byre__rpc_context_hooks_t
+        *outer; /* of an interrupted packing: a page fault may run handlers */
     byre__rpc_context_t *contexts[BYRE__RPC_HELD];
     void *before[BYRE__RPC_HELD]; /* of parameters: the [in,out] handle before the procedure ran */
 } byre__rpc_held_t;
@@ -288,7 +311,8 @@ void byre__rpc_contexts_called(void);
 bool byre__rpc_contexts_owner(const byre_rpc_proc_t *proc, const void *frame,
                               byre__rpc_target_t *target_out);
 /* Handles that the server has ended. */
-void byre__rpc_contexts_closed(const byre__rpc_target_t *target, const unsigned char *serials, unsigned count);
+void byre__rpc_contexts_closed(const byre__rpc_target_t *target, const unsigned char *serials,
+                               unsigned count);
 void byre__rpc_handles_peer_gone(int rank);
 void byre__rpc_handles_stop(void);
 

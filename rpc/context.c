@@ -97,7 +97,8 @@ static void end_those_of(int client, byre_rpc_server_t server)
     byre__rpc_context_t *list = NULL;
     pthread_mutex_lock(&contexts.lock);
     for (int i = 0; i < BUCKETS; i++) {
-        for (byre__rpc_context_t *context = contexts.buckets[i], *next; context != NULL; context = next) {
+        for (byre__rpc_context_t *context = contexts.buckets[i], *next; context != NULL;
+             context = next) {
             next = context->next;
             if (server != NULL ? context->server != server : context->client != client) continue;
             if (context->state == OPEN) context->state = DYING;
@@ -125,7 +126,8 @@ static bool hold(byre__rpc_held_t *held, byre__rpc_context_t *context)
 }
 
 /* Invariant 1. */
-static int from_wire(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire, void **handle_out)
+static int from_wire(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire,
+                     void **handle_out)
 {
     const byre__rpc_scope_t *scope = byre__rpc_scope;
     int error = BYRE_EPROTO;
@@ -165,7 +167,8 @@ static byre__rpc_context_t *make(const byre_rpc_type_t *type, void *state_of_ser
     return held ? context : NULL;
 }
 
-static int to_wire(const byre_rpc_type_t *type, const void *handle, byre__rpc_wire_context_t *wire_out)
+static int to_wire(const byre_rpc_type_t *type, const void *handle,
+                   byre__rpc_wire_context_t *wire_out)
 {
     byre__rpc_held_t *held = byre__rpc_scope->held;
     byre__rpc_context_t *context = NULL;
@@ -250,7 +253,8 @@ void byre__rpc_contexts_served(byre__rpc_scope_t *scope, bool packed)
     for (unsigned i = 0; i < held->count; i++) {
         byre__rpc_context_t *context = held->contexts[i];
         context->uses--;
-        if (!packed && i >= held->given && held->ran) context->state = DYING; /* nobody hears of it */
+        if (!packed && i >= held->given && held->ran)
+            context->state = DYING; /* nobody hears of it */
         end_unused(context, &list);
     }
     pthread_mutex_unlock(&contexts.lock);

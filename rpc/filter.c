@@ -32,7 +32,10 @@ enum state { NOTHING, RUNNING, ANSWERED, ENDED };
 struct kept {
     _Atomic int users; /* the entry, and each send under way */
     size_t bytes, room;
-    unsigned char *data; /* malloc's */
+    unsigned char *data; /* inline; malloc's */
+    const void *bulk;    /* and what follows it */
+    size_t bulk_bytes;
+    void *owned; /* memory in which bulk lies; malloc's */
 };
 
 struct entry {
@@ -55,7 +58,6 @@ static struct kept *new_kept(size_t room)
     struct kept *kept = malloc(sizeof *kept);
     if (kept == NULL) return NULL;
     *kept = (struct kept){ .users = 1, .room = room };
-    if (room == 0) return kept;
     kept->data = malloc(room);
     if (kept->data != NULL) return kept;
     free(kept);
@@ -66,6 +68,7 @@ static void let_go(struct kept *kept)
 {
     if (kept == NULL || atomic_fetch_sub(&kept->users, 1) > 1) return;
     free(kept->data);
+    free(kept->owned);
     free(kept);
 }
 
@@ -76,16 +79,11 @@ static void was_sent(int error, void *arg)
 
 static void send_kept(int client, struct kept *kept)
 {
-    const size_t head = sizeof(byre__rpc_wire_reply_t);
-    if (kept->bytes <= BYRE_AM_INLINE) {
-        (void)byre__rpc_send(client, BYRE__AM_RPC_REPLY, kept->data, kept->bytes, NULL, 0, NULL, NULL,
-                             false);
-        return;
-    }
-    atomic_fetch_add(&kept->users, 1);
-    if (byre__rpc_send(client, BYRE__AM_RPC_REPLY, kept->data, head, kept->data + head,
-                       kept->bytes - head, was_sent, kept, false) != BYRE_OK)
-        let_go(kept);
+    bool bulky = kept->bulk_bytes > 0;
+    if (bulky) atomic_fetch_add(&kept->users, 1);
+    int error = byre__rpc_send(client, BYRE__AM_RPC_REPLY, kept->data, kept->bytes, kept->bulk,
+                               kept->bulk_bytes, bulky ? was_sent : NULL, kept, BYRE__RPC_QUEUE);
+    if (bulky && error != BYRE_OK) atomic_fetch_sub(&kept->users, 1); /* the caller has it too */
 }
 
 /* ---- entries ---------------------------------------------------------------------------------------------- */
@@ -115,7 +113,8 @@ static struct entry *make_entry(int rank, uint64_t call)
 static struct entry *entry_of(struct client *client, uint64_t call)
 {
     uint32_t index = (uint32_t)(call % SLOTS);
-    return &atomic_load_explicit(&client->chunks[index / CHUNK], memory_order_acquire)[index % CHUNK];
+    return &atomic_load_explicit(&client->chunks[index / CHUNK],
+                                 memory_order_acquire)[index % CHUNK];
 }
 
 static bool is_latest(const struct entry *entry, uint64_t call)
@@ -127,7 +126,8 @@ static bool is_latest(const struct entry *entry, uint64_t call)
 static struct kept *forget_reply(struct entry *entry)
 {
     struct kept *kept = entry->kept;
-    if (kept == NULL || (kept->room <= REUSED && atomic_load(&kept->users) == 1)) return NULL;
+    if (kept == NULL) return NULL;
+    if (kept->owned == NULL && kept->room <= REUSED && atomic_load(&kept->users) == 1) return NULL;
     entry->kept = NULL;
     return kept;
 }
@@ -192,25 +192,36 @@ static void answer_inline(struct client *client, int rank, uint64_t call, byre__
 {
     struct entry *entry = entry_of(client, call);
     pthread_mutex_lock(&client->lock);
-    if (is_latest(entry, call))
-        entry->state = keep && keep_copy(entry, bytes) ? ANSWERED : ENDED;
+    if (is_latest(entry, call)) entry->state = keep && keep_copy(entry, bytes) ? ANSWERED : ENDED;
     pthread_mutex_unlock(&client->lock);
-    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL, false);
+    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL,
+                         BYRE__RPC_QUEUE);
     byre__rpc_bytes_free(bytes);
 }
 
-static void answer_bulk(struct client *client, int rank, uint64_t call, byre__rpc_bytes_t *bytes,
+/* What is too long goes as bulk payload, but for its head, unless the payload is an array that travels apart. */
+static struct kept *make_kept(byre__rpc_bytes_t *bytes, void *bulk, size_t bulk_bytes)
+{
+    size_t head = bulk != NULL ? bytes->used : sizeof(byre__rpc_wire_reply_t);
+    struct kept *kept = new_kept(head);
+    if (kept == NULL) return NULL;
+    memcpy(kept->data, bytes->data, head);
+    kept->bytes = head;
+    kept->owned = bulk != NULL ? bulk : bytes->data;
+    kept->bulk = bulk != NULL ? bulk : bytes->data + head;
+    kept->bulk_bytes = bulk != NULL ? bulk_bytes : bytes->used - head;
+    if (bulk != NULL)
+        byre__rpc_bytes_free(bytes);
+    else
+        *bytes = (byre__rpc_bytes_t){ 0 };
+    return kept;
+}
+
+static void answer_bulk(struct client *client, int rank, uint64_t call, struct kept *kept,
                         bool keep)
 {
     struct entry *entry = entry_of(client, call);
-    struct kept *kept = new_kept(0), *old = NULL;
-    if (kept == NULL) {
-        byre__rpc_bytes_free(bytes);
-        byre__rpc_answer_error(rank, call, BYRE_ENOMEM, true);
-        return;
-    }
-    kept->data = bytes->data;
-    kept->bytes = kept->room = bytes->used;
+    struct kept *old = NULL;
     if (keep) ((byre__rpc_wire_reply_t *)kept->data)->flags |= BYRE__RPC_KEPT;
     pthread_mutex_lock(&client->lock);
     if (is_latest(entry, call)) {
@@ -227,22 +238,31 @@ static void answer_bulk(struct client *client, int rank, uint64_t call, byre__rp
     let_go(kept);
 }
 
-void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, bool keep)
+void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk,
+                      size_t bulk_bytes, bool keep)
 {
     struct client *client = atomic_load_explicit(&clients[rank], memory_order_acquire);
-    if (bytes->used <= BYRE_AM_INLINE)
+    if (bulk == NULL && bytes->used <= BYRE_AM_INLINE) {
         answer_inline(client, rank, call, bytes, keep);
-    else
-        answer_bulk(client, rank, call, bytes, keep);
+        return;
+    }
+    struct kept *kept = make_kept(bytes, bulk, bulk_bytes);
+    if (kept != NULL) {
+        answer_bulk(client, rank, call, kept, keep);
+        return;
+    }
+    byre__rpc_bytes_free(bytes);
+    free(bulk);
+    byre__rpc_answer_error(rank, call, BYRE_ENOMEM, true);
 }
 
 void byre__rpc_answer_error(int rank, uint64_t call, int error, bool ran)
 {
-    byre__rpc_wire_reply_t reply = {
-        .call = call, .error = error, .flags = ran ? BYRE__RPC_RAN : 0
-    };
+    byre__rpc_wire_reply_t reply = { .call = call,
+                                     .error = error,
+                                     .flags = ran ? BYRE__RPC_RAN : 0 };
     byre__rpc_bytes_t bytes = { (unsigned char *)&reply, sizeof reply, sizeof reply, true };
-    byre__rpc_answer(rank, call, &bytes, true);
+    byre__rpc_answer(rank, call, &bytes, NULL, 0, true);
 }
 
 void byre__rpc_on_taken(const byre_am_t *am, void *arg)

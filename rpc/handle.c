@@ -43,7 +43,8 @@ static struct handle *find(const void *pointer)
     return table.handles[index].serial != 0 ? &table.handles[index] : NULL;
 }
 
-static int to_wire(const byre_rpc_type_t *type, const void *pointer, byre__rpc_wire_context_t *wire_out)
+static int to_wire(const byre_rpc_type_t *type, const void *pointer,
+                   byre__rpc_wire_context_t *wire_out)
 {
     int error = BYRE_EINVAL;
     pthread_mutex_lock(&table.lock);
@@ -74,7 +75,8 @@ static struct handle *new_handle(void)
     return handle;
 }
 
-static int from_wire(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire, void **handle_out)
+static int from_wire(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire,
+                     void **handle_out)
 {
     if (wire->owner != byre__rpc_owner_word(&calling)) return BYRE_EPROTO;
     int error = BYRE_OK;
@@ -125,7 +127,8 @@ static const void *handle_in(const byre_rpc_field_t *param, const void *frame)
     return to != NULL ? *to : NULL;
 }
 
-bool byre__rpc_contexts_owner(const byre_rpc_proc_t *proc, const void *frame, byre__rpc_target_t *target_out)
+bool byre__rpc_contexts_owner(const byre_rpc_proc_t *proc, const void *frame,
+                              byre__rpc_target_t *target_out)
 {
     for (uint32_t i = 0; i < proc->param_count; i++) {
         const void *pointer = handle_in(&proc->params[i], frame);
@@ -141,7 +144,8 @@ bool byre__rpc_contexts_owner(const byre_rpc_proc_t *proc, const void *frame, by
     return false;
 }
 
-void byre__rpc_contexts_closed(const byre__rpc_target_t *target, const unsigned char *serials, unsigned count)
+void byre__rpc_contexts_closed(const byre__rpc_target_t *target, const unsigned char *serials,
+                               unsigned count)
 {
     pthread_mutex_lock(&table.lock);
     for (unsigned k = 0; k < count; k++) {

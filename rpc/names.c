@@ -101,8 +101,7 @@ bool byre__rpc_names_has(int rank, uint32_t server)
 {
     bool found = false;
     pthread_mutex_lock(&names.lock);
-    for (size_t i = 0; i < names.count && !found; i++)
-        found = is(&names.entries[i], rank, server);
+    for (size_t i = 0; i < names.count && !found; i++) found = is(&names.entries[i], rank, server);
     pthread_mutex_unlock(&names.lock);
     return found;
 }
@@ -124,9 +123,10 @@ static void on_name(const byre_am_t *am, void *arg)
     bool known = message.gone || add(entry);
     pthread_mutex_unlock(&names.lock);
     changed();
-    if (!known) byre__error("no memory for the name of a server: \"%s\" is unknown here", entry->name);
-    (void)byre__rpc_send(am->source, BYRE__AM_RPC_NAME_ACK, &message.number, sizeof message.number, NULL,
-                         0, NULL, NULL, false);
+    if (!known)
+        byre__error("no memory for the name of a server: \"%s\" is unknown here", entry->name);
+    (void)byre__rpc_send(am->source, BYRE__AM_RPC_NAME_ACK, &message.number, sizeof message.number,
+                         NULL, 0, NULL, NULL, BYRE__RPC_QUEUE);
 }
 
 static void on_name_ack(const byre_am_t *am, void *arg)
@@ -162,8 +162,8 @@ int byre__rpc_names_tell(const byre__rpc_entry_t *entry, bool gone)
     pthread_mutex_unlock(&names.lock);
     struct message message = { .number = self.number, .gone = gone, .entry = *entry };
     for (int r = 0; r < byre__nodes.size; r++)
-        if (byre__rpc_send(r, BYRE__AM_RPC_NAME, &message, sizeof message, NULL, 0, NULL, NULL, true) ==
-            BYRE_ENOMEM) {
+        if (byre__rpc_send(r, BYRE__AM_RPC_NAME, &message, sizeof message, NULL, 0, NULL, NULL,
+                           0) == BYRE_ENOMEM) {
             byre__error("no memory to tell rank %d of a server's name", r);
             atomic_store(&self.known[r], 1);
         }

@@ -21,10 +21,12 @@
  */
 #include "calls.h"
 
+#include "counters.h"
 #include "log.h"
 #include "progress.h"
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -37,7 +39,7 @@ enum { WATCH_NS = 50000, WATCH_SPARE_NS = 200000, LOOKS_PER_CLOCK = 32 };
 /* A worker's word: it spins on it, then sleeps. */
 enum { NOTHING, GIVEN, ASLEEP };
 
-struct worker { /* on its thread's stack */
+struct worker {           /* its thread's */
     struct worker *below; /* in the pile */
     byre__rpc_job_t *job; /* given; NULL: to end */
     _Atomic uint32_t word;
@@ -51,7 +53,8 @@ static struct {
     bool stopping;
 } pool;
 
-static _Thread_local struct worker *self;
+static _Thread_local struct worker own;
+static _Thread_local struct worker *self; /* own, of a worker; else NULL */
 
 static void futex(_Atomic uint32_t *word, int op, uint32_t value)
 {
@@ -110,7 +113,8 @@ static struct worker *take_idle(void)
     return worker;
 }
 
-/* Without the lock: the worker is off the pile, and may be gone after this. */
+/* Without the lock: the worker is off the pile, and may be gone after this. One that is woken may have been put
+ * behind this thread, on the same core, where it would wait until this one has spun its time. */
 static void give(struct worker *worker, byre__rpc_job_t *job)
 {
     worker->job = job;
@@ -118,10 +122,11 @@ static void give(struct worker *worker, byre__rpc_job_t *job)
         atomic_store_explicit(&worker->word, GIVEN, memory_order_relaxed);
     } else if (atomic_exchange(&worker->word, GIVEN) == ASLEEP) {
         futex(&worker->word, FUTEX_WAKE_PRIVATE, 1);
+        (void)sched_yield();
     }
 }
 
-static void *work(void *job);
+static void *work(void *first);
 
 static bool room_for_thread(void)
 {
@@ -144,12 +149,17 @@ static int create_thread(byre__rpc_job_t *job)
         sigdelset(&blocked, synchronous[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
     pthread_mutex_lock(&byre__rpc_serving);
-    int error = room_for_thread() ? pthread_create(&pool.threads[pool.count], NULL, work, job) : ENOMEM;
-    if (error == 0) pool.count++;
+    int error =
+        room_for_thread() ? pthread_create(&pool.threads[pool.count], NULL, work, job) : ENOMEM;
+    if (error == 0) {
+        pool.count++;
+        byre__count(rpc_threads);
+    }
     pthread_mutex_unlock(&byre__rpc_serving);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (error == 0) return BYRE_OK;
-    byre__info("no further thread for remote procedure calls (errno %d): %u go on", error, pool.count);
+    byre__info("no further thread for remote procedure calls (errno %d): %u go on", error,
+               pool.count);
     return BYRE_EAGAIN;
 }
 
@@ -204,7 +214,8 @@ void byre__rpc_pool_block(byre_rpc_server_t server)
     struct worker *worker = NULL;
     pthread_mutex_lock(&byre__rpc_serving);
     server->active--;
-    byre__rpc_job_t *job = server->active < server->attr.threads ? byre__rpc_queue_take(server) : NULL;
+    byre__rpc_job_t *job =
+        server->active < server->attr.threads ? byre__rpc_queue_take(server) : NULL;
     if (job != NULL) {
         count_begin(server);
         worker = take_idle();
@@ -246,9 +257,11 @@ static bool watch(struct worker *worker)
         atomic_store(&pool.watched, false);
         if (given) return true;
     }
-    while (byre__cores_spare && byre__now_ns() < until)
+    while (byre__cores_spare && byre__now_ns() < until) {
         for (int i = 0; i < LOOKS_PER_CLOCK; i++)
             if (is_given(worker)) return true;
+        (void)sched_yield(); /* the answer's reader may be on this core */
+    }
     return is_given(worker);
 }
 
@@ -271,9 +284,8 @@ static byre__rpc_job_t *next_job(struct worker *worker)
 
 static void *work(void *first)
 {
-    struct worker worker = { .job = NULL };
     byre__rpc_job_t *job = first;
-    self = &worker;
+    self = &own;
     (void)pthread_setname_np(pthread_self(), "byre-rpc");
     while (job != NULL) {
         byre_rpc_server_t server = job->server;
@@ -284,7 +296,7 @@ static void *work(void *first)
         if (job != NULL)
             count_begin(server);
         else
-            job = next_job(&worker);
+            job = next_job(self);
         pthread_mutex_unlock(&byre__rpc_serving);
     }
     return NULL;

@@ -9,6 +9,7 @@
  */
 #include "calls.h"
 
+#include "counters.h"
 #include "detector.h"
 #include "log.h"
 #include "progress.h"
@@ -27,7 +28,8 @@ static _Thread_local byre__recycled_t own_jobs;
 
 static void put_job(byre__rpc_job_t *job)
 {
-    if (job->args != job->small) free(job->args);
+    if (job->args != job->small && job->args != job->bulk) free(job->args);
+    free(job->bulk);
     byre__recycle_put(&jobs, &own_jobs, job);
 }
 
@@ -37,11 +39,41 @@ struct served { /* a call as the thread that runs it sees it */
     byre_rpc_server_t server;
     const unsigned char *args;
     size_t bytes;
+    void *bulk; /* malloc's, or NULL: the arguments, or the array that travels apart */
+    size_t bulk_bytes;
     uint64_t call;
     int client;
     uint32_t proc;
-    bool pooled;
+    bool apart, pooled;
 };
+
+static const byre_rpc_proc_t *proc_of(const struct served *served)
+{
+    const byre__rpc_look_t *look = &served->server->looks[served->proc];
+    return served->apart ? &look->rest : &served->server->interface->procs[served->proc];
+}
+
+/* Arguments into the frame, and into the scope's memory. */
+static int read_args(struct served *served, byre__rpc_scope_t *scope, void *frame,
+                     byre__rpc_graph_t **graph_out)
+{
+    const byre__rpc_look_t *look = &served->server->looks[served->proc];
+    int error = byre__rpc_unpack_call(proc_of(served), served->args, served->bytes, NULL, frame,
+                                      &scope->arena, graph_out);
+    if (error != BYRE_OK || !served->apart) return error;
+    void *none;
+    size_t bytes = byre__rpc_bulk_of(look, frame, &none);
+    if (look->bulk->direct & BYRE_RPC_IN) {
+        if (bytes == 0 || bytes != served->bulk_bytes) return BYRE_EPROTO;
+    } else {
+        if (bytes == 0 || served->bulk != NULL) return BYRE_EPROTO;
+        served->bulk = calloc(1, bytes);
+        served->bulk_bytes = bytes;
+        if (served->bulk == NULL) return BYRE_ENOMEM;
+    }
+    memcpy((char *)frame + look->bulk->offset, &served->bulk, sizeof served->bulk);
+    return BYRE_OK;
+}
 
 /* The procedure, and its results behind what ended with it. */
 static int invoke_and_pack(const struct served *served, byre__rpc_scope_t *scope, void *frame,
@@ -50,68 +82,84 @@ static int invoke_and_pack(const struct served *served, byre__rpc_scope_t *scope
     const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
     byre__rpc_wire_reply_t *reply = (byre__rpc_wire_reply_t *)bytes->data;
     if (scope->held != NULL) byre__rpc_contexts_before(scope->held, proc, frame);
+    byre__count(rpc_served);
     proc->invoke(served->server->procs, frame);
-    reply->flags = BYRE__RPC_RAN;
+    reply->flags |= BYRE__RPC_RAN;
     if (scope->held != NULL) {
         uint64_t serials[BYRE__RPC_HELD];
-        reply->closed =
-            (uint16_t)byre__rpc_contexts_after(scope->held, proc, frame, serials);
+        reply->closed = (uint16_t)byre__rpc_contexts_after(scope->held, proc, frame, serials);
         scope->held->ran = true;
         memcpy(bytes->data + bytes->used, serials, reply->closed * sizeof serials[0]);
         bytes->used += reply->closed * sizeof serials[0];
     }
     if (proc->flags & BYRE_RPC_P_MAYBE) return BYRE_OK;
     size_t head = bytes->used;
-    int error = byre__rpc_pack_reply(proc, frame, false, graph, bytes);
+    int error = byre__rpc_pack_reply(proc_of(served), frame, false, graph, bytes);
     if (error != BYRE_OK) bytes->used = head;
     return error;
 }
 
 /* Reads the arguments, runs, writes the reply. calls.h, invariant 2. */
-static void run_in_frame(const struct served *served, byre__rpc_scope_t *scope, void *frame,
-                         byre__rpc_bytes_t *bytes)
+static int run_in_frame(struct served *served, byre__rpc_scope_t *scope, void *frame,
+                        byre__rpc_bytes_t *bytes)
 {
-    const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
     byre__rpc_graph_t *graph = NULL;
     byre__rpc_held_t held;
     if (served->server->looks[served->proc].contexts) byre__rpc_contexts_serving(scope, &held);
-    int error = byre__rpc_unpack_call(proc, served->args, served->bytes, NULL, frame, &scope->arena, &graph);
+    int error = read_args(served, scope, frame, &graph);
     if (error == BYRE_OK)
         error = invoke_and_pack(served, scope, frame, graph, bytes);
     else
-        byre__info("a call of %s from rank %d cannot be read: %s", proc->name, served->client,
-                   byre_error_name(error));
+        byre__info("a call of %s from rank %d cannot be read: %s", proc_of(served)->name,
+                   served->client, byre_error_name(error));
     if (scope->held != NULL) byre__rpc_contexts_served(scope, error == BYRE_OK);
     ((byre__rpc_wire_reply_t *)bytes->data)->error = error; /* the bytes may have moved */
     byre__rpc_graph_free(graph);
+    return error;
 }
 
-static void run(const struct served *served)
+static void answer(struct served *served, byre__rpc_bytes_t *bytes, int error)
+{
+    const byre__rpc_look_t *look = &served->server->looks[served->proc];
+    uint32_t flags = served->server->interface->procs[served->proc].flags;
+    void *back = NULL; /* the array that goes back */
+    if (flags & BYRE_RPC_P_MAYBE) {
+        byre__rpc_bytes_free(bytes);
+        byre__rpc_filter_end(served->client, served->call);
+        return;
+    }
+    if (error == BYRE_OK && served->apart && (look->bulk->direct & BYRE_RPC_OUT)) {
+        ((byre__rpc_wire_reply_t *)bytes->data)->flags |= BYRE__RPC_APART;
+        back = served->bulk;
+        served->bulk = NULL;
+    }
+    byre__rpc_answer(served->client, served->call, bytes, back, served->bulk_bytes,
+                     !(flags & BYRE_RPC_P_IDEMPOTENT));
+}
+
+/* Takes served->bulk over. */
+static void run(struct served *served)
 {
     _Alignas(16) unsigned char room[BYRE_AM_INLINE], on_stack[FRAME];
-    const byre_rpc_proc_t *proc = &served->server->interface->procs[served->proc];
+    size_t frame_bytes = served->server->interface->procs[served->proc].frame_bytes;
     byre__rpc_scope_t scope = { .outer = byre__rpc_scope,
                                 .server = served->server,
                                 .client = served->client,
                                 .pooled = served->pooled };
     byre__rpc_bytes_t bytes = { room, sizeof(byre__rpc_wire_reply_t), sizeof room, true };
     memcpy(room, &(byre__rpc_wire_reply_t){ .call = served->call }, sizeof(byre__rpc_wire_reply_t));
-    void *frame = proc->frame_bytes <= FRAME ? on_stack : malloc(proc->frame_bytes);
+    void *frame = frame_bytes <= FRAME ? on_stack : malloc(frame_bytes);
     if (frame == NULL) {
         byre__rpc_answer_error(served->client, served->call, BYRE_ENOMEM, false);
-        return;
-    }
-    byre__rpc_scope = &scope;
-    run_in_frame(served, &scope, frame, &bytes);
-    byre__rpc_scope = scope.outer;
-    if (proc->flags & BYRE_RPC_P_MAYBE) {
-        byre__rpc_bytes_free(&bytes);
-        byre__rpc_filter_end(served->client, served->call);
     } else {
-        byre__rpc_answer(served->client, served->call, &bytes, !(proc->flags & BYRE_RPC_P_IDEMPOTENT));
+        byre__rpc_scope = &scope;
+        int error = run_in_frame(served, &scope, frame, &bytes);
+        byre__rpc_scope = scope.outer;
+        answer(served, &bytes, error);
+        if (scope.arena != NULL) byre__rpc_arena_free(scope.arena);
+        if (frame != on_stack) free(frame);
     }
-    if (scope.arena != NULL) byre__rpc_arena_free(scope.arena);
-    if (frame != on_stack) free(frame);
+    free(served->bulk);
 }
 
 void byre__rpc_job_run(byre__rpc_job_t *job, bool pooled)
@@ -119,11 +167,18 @@ void byre__rpc_job_run(byre__rpc_job_t *job, bool pooled)
     struct served served = { .server = job->server,
                              .args = job->args,
                              .bytes = job->bytes,
+                             .bulk = job->bulk,
+                             .bulk_bytes = job->bulk_bytes,
+                             .apart = job->apart,
                              .call = job->call,
                              .client = job->client,
                              .proc = job->proc,
                              .pooled = pooled };
-    if (!byre__peer_absent(job->client)) run(&served);
+    if (!byre__peer_absent(job->client)) {
+        if (job->args == job->bulk) job->args = job->small;
+        job->bulk = NULL;
+        run(&served);
+    }
     put_job(job);
 }
 
@@ -147,7 +202,7 @@ static void *place(const byre_am_t *am, void *arg)
     return malloc(am->bulk_bytes);
 }
 
-static byre__rpc_job_t *make_job(const struct served *served, bool bulk)
+static byre__rpc_job_t *make_job(const struct served *served)
 {
     byre__rpc_job_t *job = byre__recycle_get(&jobs, &own_jobs);
     if (job == NULL) return NULL;
@@ -155,44 +210,63 @@ static byre__rpc_job_t *make_job(const struct served *served, bool bulk)
     job->call = served->call;
     job->client = served->client;
     job->proc = served->proc;
+    job->bulk = served->bulk;
+    job->bulk_bytes = served->bulk_bytes;
+    job->apart = served->apart;
     job->bytes = served->bytes;
     job->args = job->small;
-    if (bulk) {
-        job->args = (unsigned char *)(uintptr_t)served->args;
-    } else if (served->bytes > sizeof job->small) {
+    if (served->args == served->bulk)
+        job->args = served->bulk;
+    else if (served->bytes > sizeof job->small)
         job->args = malloc(served->bytes);
-        if (job->args == NULL) {
-            job->args = job->small;
-            put_job(job);
-            return NULL;
-        }
+    if (job->args == NULL && served->bytes > 0) {
+        job->args = job->small;
+        job->bulk = NULL; /* the caller's */
+        put_job(job);
+        return NULL;
     }
-    if (!bulk && served->bytes > 0) memcpy(job->args, served->args, served->bytes);
+    if (job->args != served->args && served->bytes > 0)
+        memcpy(job->args, served->args, served->bytes);
     return job;
 }
 
 /* Hand it to somebody. BYRE_OK, or why it is refused. */
-static int hand_over(const struct served *served, bool bulk)
+static int hand_over(const struct served *served)
 {
-    byre__rpc_job_t *job = make_job(served, bulk);
+    byre__rpc_job_t *job = make_job(served);
     if (job == NULL) return BYRE_ENOMEM;
     int error = served->server->attr.serving == BYRE_RPC_POPUP ? byre__rpc_pool_submit(job)
                                                                : byre__rpc_polled_submit(job);
     if (error == BYRE_OK) return BYRE_OK;
-    if (bulk) job->args = job->small; /* the caller frees it */
+    if (job->args == job->bulk) job->args = job->small;
+    job->bulk = NULL; /* the caller's */
     put_job(job);
     return error;
 }
 
-/* BYRE_OK: whoever runs it has it, or it has run. */
-static int accept(struct served *served, bool bulk)
+/* BYRE_OK: whoever runs it has it and its payload, or it has run. */
+static int accept(struct served *served)
 {
     if (served->server == NULL) return BYRE_ENOTFOUND;
     if (served->proc >= served->server->interface->proc_count) return BYRE_EPROTO;
-    if (served->server->attr.serving != BYRE_RPC_ENGINE) return hand_over(served, bulk);
+    if (served->apart && served->server->looks[served->proc].bulk == NULL) return BYRE_EPROTO;
+    if (served->server->attr.serving != BYRE_RPC_ENGINE) return hand_over(served);
     run(served);
-    if (bulk) free((void *)(uintptr_t)served->args);
     return BYRE_OK;
+}
+
+static bool may_run_again(const struct served *served)
+{
+    return served->server != NULL && served->proc < served->server->interface->proc_count &&
+           (served->server->interface->procs[served->proc].flags & BYRE_RPC_P_IDEMPOTENT);
+}
+
+static void refuse(const struct served *served, int error, bool one_way)
+{
+    if (one_way)
+        byre__rpc_filter_end(served->client, served->call);
+    else
+        byre__rpc_answer_error(served->client, served->call, error, false);
 }
 
 static void on_call(const byre_am_t *am, void *arg)
@@ -201,28 +275,27 @@ static void on_call(const byre_am_t *am, void *arg)
     (void)arg;
     if (am->bytes < sizeof call) return;
     memcpy(&call, am->data, sizeof call);
-    byre_rpc_server_t server = byre__rpc_server_find(call.server);
-    bool bulk = am->bulk_bytes > 0;
-    struct served served = { .server = server,
-                             .args = bulk ? am->bulk : (const unsigned char *)am->data + sizeof call,
-                             .bytes = bulk ? am->bulk_bytes : am->bytes - sizeof call,
+    bool bulk = am->bulk_bytes > 0, apart = call.flags & BYRE__RPC_APART, inside = bulk && !apart;
+    struct served served = { .server = byre__rpc_server_find(call.server),
+                             .args =
+                                 inside ? am->bulk : (const unsigned char *)am->data + sizeof call,
+                             .bytes = inside ? am->bulk_bytes : am->bytes - sizeof call,
+                             .bulk = am->bulk,
+                             .bulk_bytes = am->bulk_bytes,
+                             .apart = apart,
                              .call = call.call,
                              .client = am->source,
                              .proc = call.proc };
-    bool again = server != NULL && call.proc < server->interface->proc_count &&
-                 (server->interface->procs[call.proc].flags & BYRE_RPC_P_IDEMPOTENT);
-    byre__rpc_verdict_t verdict = byre__rpc_filter(am->source, call.call, again);
-    int error = verdict == BYRE__RPC_NO_ROOM || (bulk && am->bulk == NULL) ? BYRE_ENOMEM : BYRE_OK;
-    if (verdict == BYRE__RPC_FRESH && error == BYRE_OK) error = accept(&served, bulk);
-    else if (verdict == BYRE__RPC_DROP) error = BYRE_EEXIST;
-    if (error == BYRE_OK) return;
-    if (bulk) free(am->bulk);
+    byre__rpc_verdict_t verdict = byre__rpc_filter(am->source, call.call, may_run_again(&served));
     if (verdict == BYRE__RPC_FRESH) {
-        if (call.flags & BYRE__RPC_ONE_WAY)
-            byre__rpc_filter_end(am->source, call.call);
-        else
-            byre__rpc_answer_error(am->source, call.call, error, false);
+        int error = bulk && am->bulk == NULL ? BYRE_ENOMEM : accept(&served);
+        if (error == BYRE_OK) return;
+        byre__count(rpc_refused);
+        refuse(&served, error, call.flags & BYRE__RPC_ONE_WAY);
+    } else {
+        byre__count(rpc_duplicates);
     }
+    free(am->bulk);
 }
 
 /* The client has given up: a call that still waits for a thread need not run. */

@@ -28,8 +28,8 @@ byre_rpc_server_t byre__rpc_server_find(uint32_t id)
 {
     byre_rpc_server_t server =
         atomic_load_explicit(&table.places[id % SERVERS], memory_order_acquire);
-    bool open = server != NULL && id != 0 &&
-                atomic_load_explicit(&server->id, memory_order_acquire) == id;
+    bool open =
+        server != NULL && id != 0 && atomic_load_explicit(&server->id, memory_order_acquire) == id;
     return open ? server : NULL;
 }
 
@@ -75,7 +75,7 @@ static byre_rpc_server_t take_place(const byre_rpc_interface_t *interface)
 
 static void give_place(byre_rpc_server_t server)
 {
-    free(server->looks);
+    byre__rpc_looks_free(server->looks, server->interface);
     server->looks = NULL;
     pthread_mutex_lock(&table.lock);
     server->interface = NULL;
@@ -226,7 +226,7 @@ void byre__rpc_servers_stop(void)
 {
     for (uint32_t i = 0; i < table.count; i++) {
         byre_rpc_server_t server = table.places[i];
-        free(server->looks);
+        if (server->interface != NULL) byre__rpc_looks_free(server->looks, server->interface);
         free(server);
         atomic_store(&table.places[i], NULL);
     }

@@ -49,8 +49,9 @@ struct job {
     struct question question;
 };
 
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER; /* held while a block is made: pop-up threads */
-static struct block *blocks;                               /* guarded by it */
+static pthread_mutex_t making =
+    PTHREAD_MUTEX_INITIALIZER; /* held while a block is made: pop-up threads */
+static struct block *blocks;   /* guarded by it */
 static struct {
     pthread_mutex_t lock; /* guards what follows. A leaf */
     struct asker *askers;
@@ -95,8 +96,8 @@ static void run(byre__popup_job_t *popup)
     pthread_mutex_lock(&making);
     answer.error = find_or_make(&job->question, &answer.address);
     pthread_mutex_unlock(&making);
-    (void)byre__rpc_send(job->rank, BYRE__AM_RPC_SHARED_AT, &answer, sizeof answer, NULL, 0, NULL, NULL,
-                         true);
+    (void)byre__rpc_send(job->rank, BYRE__AM_RPC_SHARED_AT, &answer, sizeof answer, NULL, 0, NULL,
+                         NULL, 0);
     free(job);
 }
 
@@ -108,8 +109,8 @@ static void on_question(const byre_am_t *am, void *arg)
     if (job == NULL) {
         struct answer answer = { .error = BYRE_ENOMEM };
         memcpy(&answer.number, &((const struct question *)am->data)->number, sizeof answer.number);
-        (void)byre__rpc_send(am->source, BYRE__AM_RPC_SHARED_AT, &answer, sizeof answer, NULL, 0, NULL,
-                             NULL, false);
+        (void)byre__rpc_send(am->source, BYRE__AM_RPC_SHARED_AT, &answer, sizeof answer, NULL, 0,
+                             NULL, NULL, BYRE__RPC_QUEUE);
         return;
     }
     job->job.run = run;
@@ -151,8 +152,8 @@ static int ask(int rank, uint64_t interface, uint64_t bytes, uint64_t *address_o
     asking.askers = &self;
     pthread_mutex_unlock(&asking.lock);
     struct question question = { interface, bytes, self.number };
-    int error = byre__rpc_send(rank, BYRE__AM_RPC_SHARED, &question, sizeof question, NULL, 0, NULL, NULL,
-                               true);
+    int error = byre__rpc_send(rank, BYRE__AM_RPC_SHARED, &question, sizeof question, NULL, 0, NULL,
+                               NULL, 0);
     if (error == BYRE_OK) (void)byre__wait_until(is_answered, &self, 0);
     pthread_mutex_lock(&asking.lock);
     struct asker **at = &asking.askers;
@@ -171,8 +172,9 @@ int byre__rpc_shared_make(const byre_rpc_interface_t *interface, uint64_t *addre
     for (int r = 0; r < byre__nodes.size && error == BYRE_EPEER; r++)
         if (!byre__peer_absent(r)) error = ask(r, name, bytes, address_out);
     if (error == BYRE_ENOTFOUND)
-        byre__error("interface %s has shared variables, and there is no shared memory: link with dsm",
-                    interface->name);
+        byre__error(
+            "interface %s has shared variables, and there is no shared memory: link with dsm",
+            interface->name);
     return error == BYRE_OK ? byre__rpc_shared_place(interface, *address_out) : error;
 }
 

@@ -66,7 +66,8 @@ static _Thread_local byre__recycled_t own;
 
 /* ---- the call's side ------------------------------------------------------------------------------ */
 
-byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room)
+byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room, void *bulk,
+                                       size_t bulk_bytes)
 {
     byre__rpc_slot_t *slot = byre__recycle_get(&slots, &own);
     if (slot == NULL) return NULL;
@@ -75,7 +76,9 @@ byre__rpc_slot_t *byre__rpc_slot_begin(int rank, void *reply, size_t room)
     slot->reply = reply != NULL ? reply : slot->small;
     slot->room = reply != NULL ? room : sizeof slot->small;
     slot->bytes = 0;
-    slot->heap = false;
+    slot->heap = slot->incoming = false;
+    slot->bulk = bulk;
+    slot->bulk_bytes = bulk_bytes;
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
     atomic_store_explicit(&slot->tag, tag + WAITING - FREE, memory_order_release);
     return slot;
@@ -104,7 +107,8 @@ static bool begin_filling(byre__rpc_slot_t *slot, uint64_t call)
 {
     uint64_t waiting = (call / SLOTS) << 2 | WAITING;
     return atomic_load_explicit(&slot->tag, memory_order_relaxed) == waiting &&
-           atomic_compare_exchange_strong_explicit(&slot->tag, &waiting, waiting - WAITING + FILLING,
+           atomic_compare_exchange_strong_explicit(&slot->tag, &waiting,
+                                                   waiting - WAITING + FILLING,
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
@@ -170,15 +174,24 @@ static bool find_room(byre__rpc_slot_t *slot, size_t bytes)
     return true;
 }
 
+/* An array that travels apart, to the caller's; its head is inline. */
+static void *room_for_bulk(byre__rpc_slot_t *slot, const byre_am_t *am, bool apart)
+{
+    if (!apart) return find_room(slot, am->bulk_bytes) ? slot->reply : NULL;
+    bool fits = slot->bulk != NULL && slot->bulk_bytes == am->bulk_bytes;
+    return fits ? slot->bulk : NULL;
+}
+
 static void *place(const byre_am_t *am, void *arg)
 {
     byre__rpc_wire_reply_t reply;
     byre__rpc_slot_t *slot = addressee(am, &reply);
     (void)arg;
     if (slot == NULL || !begin_filling(slot, reply.call)) return NULL;
-    if (find_room(slot, am->bulk_bytes)) return slot->reply;
-    fill_with_error(slot, BYRE_ENOMEM);
-    return NULL;
+    void *room = room_for_bulk(slot, am, reply.flags & BYRE__RPC_APART);
+    slot->incoming = room != NULL;
+    if (room == NULL) fill_with_error(slot, BYRE_EPROTO);
+    return room;
 }
 
 static void on_reply(const byre_am_t *am, void *arg)
@@ -187,18 +200,21 @@ static void on_reply(const byre_am_t *am, void *arg)
     byre__rpc_slot_t *slot = addressee(am, &reply);
     (void)arg;
     if (reply.flags & BYRE__RPC_KEPT) /* whoever waits or does not: there is no need to keep it */
-        (void)byre__rpc_send(am->source, BYRE__AM_RPC_TAKEN, &reply.call, sizeof reply.call, NULL, 0,
-                             NULL, NULL, false);
+        (void)byre__rpc_send(am->source, BYRE__AM_RPC_TAKEN, &reply.call, sizeof reply.call, NULL,
+                             0, NULL, NULL, BYRE__RPC_QUEUE);
     if (slot == NULL) return;
     if (am->bulk_bytes > 0) {
-        if ((atomic_load_explicit(&slot->tag, memory_order_relaxed) & 3) != FILLING) return;
-        if (am->bulk == NULL) { /* the sender is going, or there was no memory */
-            fill_with_error(slot, BYRE_ENOMEM);
+        if (!slot->incoming) return; /* it was refused */
+        slot->incoming = false;
+        if (am->bulk == NULL) { /* its sender is going */
+            fill_with_error(slot, BYRE_EPEER);
             return;
         }
-    } else {
+    } else if (!begin_filling(slot, reply.call)) {
+        return;
+    }
+    if (am->bulk_bytes == 0 || (reply.flags & BYRE__RPC_APART)) {
         size_t bytes = am->bytes - sizeof reply;
-        if (!begin_filling(slot, reply.call)) return;
         if (!find_room(slot, bytes)) {
             fill_with_error(slot, BYRE_ENOMEM);
             return;
@@ -218,8 +234,8 @@ void byre__rpc_slots_peer_gone(int rank)
     for (uint32_t i = 0; i < count; i++) {
         byre__rpc_slot_t *slot = slot_at(i);
         if (atomic_load(&slot->rank) != rank || (atomic_load(&slot->tag) & 3) != FILLING) continue;
-        if (!slot->heap) continue; /* somebody else ends it this moment */
-        slot->heap = false;
+        if (!slot->incoming) continue; /* somebody else ends it this moment */
+        slot->incoming = slot->heap = false;
         fill_with_error(slot, BYRE_EPEER);
     }
 }

@@ -37,8 +37,8 @@ void byre_rpc_free(void *memory)
 
 /* ---- sending ------------------------------------------------------------------------------------------ */
 
-static int send_once(int rank, int id, const void *data, size_t bytes, const void *bulk, size_t bulk_bytes,
-                     byre__am_done_fn done, void *arg, bool patiently)
+static int send_once(int rank, int id, const void *data, size_t bytes, const void *bulk,
+                     size_t bulk_bytes, byre__am_done_fn done, void *arg, uint64_t deadline_ns)
 {
     byre__am_send_t send = { .rank = rank,
                              .id = id,
@@ -48,15 +48,16 @@ static int send_once(int rank, int id, const void *data, size_t bytes, const voi
                              .bulk_bytes = bulk_bytes,
                              .done = bulk_bytes > 0 ? done : NULL,
                              .arg = arg };
-    if (!patiently || byre__in_handler()) return byre__am_submit(&send);
-    return byre__am_submit_patiently(&send, 0);
+    if (deadline_ns == BYRE__RPC_QUEUE || byre__in_handler()) return byre__am_submit(&send);
+    return byre__am_submit_patiently(&send, deadline_ns);
 }
 
 /* A lost message was sent as far as its sender can tell. Bulk payloads are not doubled: nobody would count
  * their ends. */
 static __attribute__((noinline)) int send_injected(int rank, int id, const void *data, size_t bytes,
                                                    const void *bulk, size_t bulk_bytes,
-                                                   byre__am_done_fn done, void *arg, bool patiently)
+                                                   byre__am_done_fn done, void *arg,
+                                                   uint64_t deadline_ns)
 {
     byre__rpc_fate_t fate = byre__rpc_inject(rank, id);
     if (fate == BYRE__RPC_LOSE) {
@@ -64,15 +65,15 @@ static __attribute__((noinline)) int send_injected(int rank, int id, const void 
         return BYRE_OK;
     }
     if (fate == BYRE__RPC_DOUBLE && bulk_bytes == 0)
-        (void)send_once(rank, id, data, bytes, bulk, bulk_bytes, done, arg, patiently);
-    return send_once(rank, id, data, bytes, bulk, bulk_bytes, done, arg, patiently);
+        (void)send_once(rank, id, data, bytes, bulk, bulk_bytes, done, arg, deadline_ns);
+    return send_once(rank, id, data, bytes, bulk, bulk_bytes, done, arg, deadline_ns);
 }
 
-int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void *bulk, size_t bulk_bytes,
-                   byre__am_done_fn done, void *arg, bool patiently)
+int byre__rpc_send(int rank, int id, const void *data, size_t bytes, const void *bulk,
+                   size_t bulk_bytes, byre__am_done_fn done, void *arg, uint64_t deadline_ns)
 {
     if (__builtin_expect(byre__rpc_inject != NULL, 0) &&
         (id == BYRE__AM_RPC_CALL || id == BYRE__AM_RPC_REPLY))
-        return send_injected(rank, id, data, bytes, bulk, bulk_bytes, done, arg, patiently);
-    return send_once(rank, id, data, bytes, bulk, bulk_bytes, done, arg, patiently);
+        return send_injected(rank, id, data, bytes, bulk, bulk_bytes, done, arg, deadline_ns);
+    return send_once(rank, id, data, bytes, bulk, bulk_bytes, done, arg, deadline_ns);
 }

@@ -24,6 +24,11 @@
     X(cow_sends, "copy-on-write sends that moved pages")                                         \
     X(cow_copied_sends, "copy-on-write sends that were copied because their memory cannot move") \
     X(cow_faults, "accesses that got their own copy of a page being sent")                       \
+    X(rpc_calls, "remote procedure calls made")                                                  \
+    X(rpc_served, "calls whose procedures were run")                                             \
+    X(rpc_refused, "calls refused without having run")                                           \
+    X(rpc_duplicates, "calls that came again or too late")                                       \
+    X(rpc_threads, "threads created for procedures")                                             \
     X(heartbeats, "heartbeats sent")                                                             \
     X(peers_failed, "ranks known to be dead")
 

@@ -31,8 +31,7 @@ static void idle(void)
     byre_rpc_binding_t binding = bind_to("server", victim, 0);
     EQUAL(7 + 1000 * victim, call_int(ADD, 3, 4));
     about_to_wait();
-    while (call_int(ADD, 3, 4) != 0) {
-    }
+    while (call_int(ADD, 3, 4) != 0) {}
     EXPECT(BYRE_EPEER, byre_rpc_outcome(NULL));
     found_dead_in_time();
     EQUAL(0, call_int(ADD, 3, 4)); /* known to be dead: it was not sent */

@@ -107,11 +107,11 @@ static void invoke_stir(const void *procs, void *frame)
     at->result = stir_pot(at->n, at->pot);
 }
 
-#define POT_PARAMS(direction)                                                        \
-    {                                                                                \
-        { "n", &t_int, offsetof(struct pot_frame, n), 0, BYRE_RPC_IN },              \
-        { "p", &t_pot_ref, offsetof(struct pot_frame, place), 0, direction },        \
-        { "", &t_int, offsetof(struct pot_frame, result), 0, BYRE_RPC_OUT },         \
+#define POT_PARAMS(direction)                                                     \
+    {                                                                             \
+        { "n", &t_int, offsetof(struct pot_frame, n), 0, BYRE_RPC_IN },           \
+            { "p", &t_pot_ref, offsetof(struct pot_frame, place), 0, direction }, \
+            { "", &t_int, offsetof(struct pot_frame, result), 0, BYRE_RPC_OUT },  \
     }
 static const byre_rpc_field_t open_params[] = POT_PARAMS(BYRE_RPC_OUT);
 static const byre_rpc_field_t close_params[] = POT_PARAMS(BYRE_RPC_IN | BYRE_RPC_OUT);

@@ -20,11 +20,9 @@ static int do_add(int a, int b)
 {
     return a + b;
 }
-static const struct procs procs = { .add = do_add,
-                                    .once = stay,
-                                    .note = do_note,
-                                    .impatient = stay,
-                                    .status = stay };
+static const struct procs procs = {
+    .add = do_add, .once = stay, .note = do_note, .impatient = stay, .status = stay
+};
 
 static _Atomic int failures;
 static void failed_call(const byre_rpc_outcome_t *outcome, void *arg)

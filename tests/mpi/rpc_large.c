@@ -34,6 +34,18 @@ static void all_ways(uint64_t bytes, unsigned char *data)
     CHECK(filled(data, bytes, seed + 8));
 }
 
+/* Arguments in shared memory: pages that MPI must not see. */
+static void in_shared_memory(void)
+{
+    static const size_t sizes[] = { 8, 4000, 5000, 100000 };
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
+        unsigned char *data = byre_dsm_malloc(sizes[i]);
+        CHECK(data != NULL);
+        all_ways(sizes[i], data);
+        EXPECT(BYRE_OK, byre_dsm_free(data));
+    }
+}
+
 /* Several at once, of sizes that travel in different ways. */
 static void futures_of(unsigned char *data)
 {
@@ -76,6 +88,7 @@ int main(void)
         all_ways(0, data);
         if (ranks <= 2) all_ways(16 * MIB, data);
         futures_of(data);
+        in_shared_memory();
         EXPECT(BYRE_OK, byre_barrier());
         EXPECT(BYRE_OK, byre_rpc_unbind(binding));
         EXPECT(BYRE_OK, byre_rpc_unexport(server));

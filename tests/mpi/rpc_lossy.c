@@ -88,7 +88,8 @@ static void one_loss(void)
     }
     EXPECT(BYRE_OK, byre_barrier());
     EQUAL(10, ran[left()][0] + ran[left()][1] + ran[left()][2] + ran[left()][3] + ran[left()][4] +
-                  ran[left()][5] + ran[left()][6] + ran[left()][7] + ran[left()][8] + ran[left()][9]);
+                  ran[left()][5] + ran[left()][6] + ran[left()][7] + ran[left()][8] +
+                  ran[left()][9]);
     EXPECT(BYRE_OK, byre_barrier());
     /* The answer is lost: the kept one is sent again, and the idempotent one runs twice. */
     atomic_store(&lose_next, BYRE__AM_RPC_REPLY);

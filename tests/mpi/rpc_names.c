@@ -25,7 +25,8 @@ static void picks(void)
     byre_rpc_binding_t any = bind_with("all", (byre_rpc_bind_attr_t){ 0 });
     EQUAL(3000 + me, call_int(ADD, 3, 0));
     EQUAL(me, byre_rpc_rank(any));
-    byre_rpc_binding_t round = bind_with("all", (byre_rpc_bind_attr_t){ .pick = BYRE_RPC_ROUND_ROBIN });
+    byre_rpc_binding_t round =
+        bind_with("all", (byre_rpc_bind_attr_t){ .pick = BYRE_RPC_ROUND_ROBIN });
     for (int i = 0; i < 3 * ranks; i++) seen[call_int(ADD, 0, 0)]++;
     for (int r = 0; r < ranks; r++) EQUAL(3, seen[r]);
     byre_rpc_binding_t given =
@@ -126,7 +127,6 @@ static void versions(void)
     if (me == 0) EXPECT(BYRE_OK, byre_rpc_unexport(server));
 }
 
-
 static _Atomic int handled;
 
 static void on_message(const byre_am_t *am, void *arg)
@@ -154,9 +154,10 @@ static void errors(void)
     EXPECT(BYRE_EINVAL, byre_rpc_export(NULL, &procs, "x", NULL, &server));
     EXPECT(BYRE_EINVAL, byre_rpc_unexport(NULL));
     EXPECT(BYRE_EINVAL, byre_rpc_bind(&test_interface, name, NULL, &binding));
-    EXPECT(BYRE_ERANK, byre_rpc_bind(&test_interface, "x",
-                                     &(byre_rpc_bind_attr_t){ .pick = BYRE_RPC_RANK, .rank = ranks },
-                                     &binding));
+    EXPECT(BYRE_ERANK,
+           byre_rpc_bind(&test_interface, "x",
+                         &(byre_rpc_bind_attr_t){ .pick = BYRE_RPC_RANK, .rank = ranks },
+                         &binding));
     EXPECT(BYRE_EINVAL, byre_rpc_test(NULL));
     EXPECT(BYRE_EINVAL, byre_rpc_cancel(NULL));
     EXPECT(BYRE_ENOTFOUND, byre_rpc_cancel_thread((uintptr_t)pthread_self()));

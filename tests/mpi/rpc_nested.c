@@ -37,8 +37,7 @@ static void *go_down(void *arg)
 
 static void *serve(void *arg)
 {
-    while (byre_rpc_serve(server, 1, -1) > 0) {
-    }
+    while (byre_rpc_serve(server, 1, -1) > 0) {}
     return arg;
 }
 
@@ -50,8 +49,7 @@ static void round_and_round(byre_rpc_serving_t serving, unsigned threads, int ca
     server = export_as("nested", &procs, serving, threads, 0);
     byre_rpc_binding_t binding = bind_to("nested", right(), 0);
     EXPECT(BYRE_OK, byre_barrier());
-    if (serving == BYRE_RPC_POLLED)
-        CHECK(pthread_create(&serving_thread, NULL, serve, NULL) == 0);
+    if (serving == BYRE_RPC_POLLED) CHECK(pthread_create(&serving_thread, NULL, serve, NULL) == 0);
     for (int i = 0; i < callers; i++)
         CHECK(pthread_create(&ids[i], NULL, go_down, (void *)(intptr_t)i) == 0);
     for (int i = 0; i < callers; i++) CHECK(pthread_join(ids[i], NULL) == 0);

@@ -9,8 +9,7 @@ static _Atomic int running, most, gate, served;
 static int count(int a, int b)
 {
     int now = atomic_fetch_add(&running, 1) + 1, seen = atomic_load(&most);
-    while (now > seen && !atomic_compare_exchange_weak(&most, &seen, now)) {
-    }
+    while (now > seen && !atomic_compare_exchange_weak(&most, &seen, now)) {}
     while (!atomic_load(&gate)) nap_ms(1);
     atomic_fetch_sub(&running, 1);
     atomic_fetch_add(&served, 1);

@@ -14,16 +14,12 @@ static const byre_rpc_type_t t_int = { .name = "int",
                                        .flags = BYRE_RPC_F_SIGNED | BYRE_RPC_F_FLAT,
                                        .align = 4,
                                        .size = 4 };
-static const byre_rpc_type_t t_u64 = { .name = "uint64_t",
-                                       .kind = BYRE_RPC_INT,
-                                       .flags = BYRE_RPC_F_FLAT,
-                                       .align = 8,
-                                       .size = 8 };
-static const byre_rpc_type_t t_byte = { .name = "byte",
-                                        .kind = BYRE_RPC_INT,
-                                        .flags = BYRE_RPC_F_FLAT,
-                                        .align = 1,
-                                        .size = 1 };
+static const byre_rpc_type_t t_u64 = {
+    .name = "uint64_t", .kind = BYRE_RPC_INT, .flags = BYRE_RPC_F_FLAT, .align = 8, .size = 8
+};
+static const byre_rpc_type_t t_byte = {
+    .name = "byte", .kind = BYRE_RPC_INT, .flags = BYRE_RPC_F_FLAT, .align = 1, .size = 1
+};
 
 struct bytes_frame { /* of all procedures with an array */
     uint64_t bytes;
@@ -57,11 +53,11 @@ struct void_frame {
 struct procs { /* NULL: this test does not have it */
     void (*null)(void);
     int (*add)(int a, int b);
-    int (*once)(int a, int b);                              /* not [idempotent] */
-    int (*again)(int a, int b);                             /* [idempotent] */
-    void (*note)(int a, int b);                             /* [maybe] */
-    int (*impatient)(int a, int b);                         /* has a timeout of 100 ms */
-    int (*status)(int a, int b);                            /* [comm_status] */
+    int (*once)(int a, int b);      /* not [idempotent] */
+    int (*again)(int a, int b);     /* [idempotent] */
+    void (*note)(int a, int b);     /* [maybe] */
+    int (*impatient)(int a, int b); /* has a timeout of 100 ms */
+    int (*status)(int a, int b);    /* [comm_status] */
     uint64_t (*sum)(uint64_t bytes, uint64_t seed, const unsigned char *data);
     uint64_t (*make)(uint64_t bytes, uint64_t seed, unsigned char *data);
     uint64_t (*flip)(uint64_t bytes, uint64_t seed, unsigned char *data);
@@ -73,11 +69,11 @@ static void invoke_null(const void *procs, void *frame)
     (void)frame;
     ((const struct procs *)procs)->null();
 }
-#define INVOKE_INT(name)                                                            \
-    static void invoke_##name(const void *procs, void *frame)                       \
-    {                                                                               \
-        struct int_frame *at = frame;                                               \
-        at->result = ((const struct procs *)procs)->name(at->a, at->b);             \
+#define INVOKE_INT(name)                                                \
+    static void invoke_##name(const void *procs, void *frame)           \
+    {                                                                   \
+        struct int_frame *at = frame;                                   \
+        at->result = ((const struct procs *)procs)->name(at->a, at->b); \
     }
 INVOKE_INT(add)
 INVOKE_INT(once)
@@ -89,18 +85,21 @@ static void invoke_note(const void *procs, void *frame)
     const struct int_frame *at = frame;
     ((const struct procs *)procs)->note(at->a, at->b);
 }
-#define INVOKE_BYTES(name)                                                                     \
-    static void invoke_##name(const void *procs, void *frame)                                  \
-    {                                                                                          \
-        struct bytes_frame *at = frame;                                                        \
-        at->result = ((const struct procs *)procs)->name(at->bytes, at->seed, at->data);       \
+#define INVOKE_BYTES(name)                                                               \
+    static void invoke_##name(const void *procs, void *frame)                            \
+    {                                                                                    \
+        struct bytes_frame *at = frame;                                                  \
+        at->result = ((const struct procs *)procs)->name(at->bytes, at->seed, at->data); \
     }
 INVOKE_BYTES(sum)
 INVOKE_BYTES(make)
 INVOKE_BYTES(flip)
 
-#define INT_IN { "a", &t_int, offsetof(struct int_frame, a), 0, BYRE_RPC_IN }, \
-               { "b", &t_int, offsetof(struct int_frame, b), 0, BYRE_RPC_IN }
+#define INT_IN                                                      \
+    { "a", &t_int, offsetof(struct int_frame, a), 0, BYRE_RPC_IN }, \
+    {                                                               \
+        "b", &t_int, offsetof(struct int_frame, b), 0, BYRE_RPC_IN  \
+    }
 static const byre_rpc_field_t int_params[] = {
     INT_IN,
     { "", &t_int, offsetof(struct int_frame, result), 0, BYRE_RPC_OUT },
@@ -109,17 +108,22 @@ static const byre_rpc_field_t note_params[] = { INT_IN };
 #define BYTES_PARAMS(direction)                                                     \
     {                                                                               \
         { "bytes", &t_u64, offsetof(struct bytes_frame, bytes), 0, BYRE_RPC_IN },   \
-        { "seed", &t_u64, offsetof(struct bytes_frame, seed), 0, BYRE_RPC_IN },     \
-        { "data", &t_bytes, offsetof(struct bytes_frame, data), 0, direction },     \
-        { "", &t_u64, offsetof(struct bytes_frame, result), 0, BYRE_RPC_OUT },      \
+            { "seed", &t_u64, offsetof(struct bytes_frame, seed), 0, BYRE_RPC_IN }, \
+            { "data", &t_bytes, offsetof(struct bytes_frame, data), 0, direction }, \
+            { "", &t_u64, offsetof(struct bytes_frame, result), 0, BYRE_RPC_OUT },  \
     }
 static const byre_rpc_field_t sum_params[] = BYTES_PARAMS(BYRE_RPC_IN);
 static const byre_rpc_field_t make_params[] = BYTES_PARAMS(BYRE_RPC_OUT);
 static const byre_rpc_field_t flip_params[] = BYTES_PARAMS(BYRE_RPC_IN | BYRE_RPC_OUT);
 
-#define INT_PROC(proc, proc_flags, ms) \
-    { #proc, int_params, 3, proc_flags, sizeof(struct int_frame), ms, invoke_##proc }
-#define BYTES_PROC(proc) { #proc, proc##_params, 4, 0, sizeof(struct bytes_frame), 0, invoke_##proc }
+#define INT_PROC(proc, proc_flags, ms)                                                \
+    {                                                                                 \
+#proc, int_params, 3, proc_flags, sizeof(struct int_frame), ms, invoke_##proc \
+    }
+#define BYTES_PROC(proc)                                                         \
+    {                                                                            \
+#proc, proc##_params, 4, 0, sizeof(struct bytes_frame), 0, invoke_##proc \
+    }
 static const byre_rpc_proc_t test_procs[PROCS] = {
     [NULL_PROC] = { "null", NULL, 0, 0, sizeof(struct void_frame), 0, invoke_null },
     [ADD] = INT_PROC(add, 0, 0),
@@ -171,7 +175,8 @@ static inline void nap_ms(int ms)
 }
 
 static inline byre_rpc_server_t export_as(const char *name, const struct procs *procs,
-                                          byre_rpc_serving_t serving, unsigned threads, unsigned queue)
+                                          byre_rpc_serving_t serving, unsigned threads,
+                                          unsigned queue)
 {
     byre_rpc_export_attr_t attr = { serving, threads, queue };
     byre_rpc_server_t server = NULL;
@@ -191,12 +196,12 @@ static inline byre_rpc_binding_t bind_to(const char *name, int rank, int timeout
 }
 
 /* The latest call of this thread must have ended so. */
-#define OUTCOME(want_error, want_may_have_run)                              \
-    do {                                                                    \
-        byre_rpc_outcome_t outcome_ = { 0 };                                \
-        EXPECT(want_error, byre_rpc_outcome(&outcome_));                    \
-        EXPECT(want_error, outcome_.error);                                 \
-        EQUAL(want_may_have_run, outcome_.may_have_run != 0);               \
+#define OUTCOME(want_error, want_may_have_run)                \
+    do {                                                      \
+        byre_rpc_outcome_t outcome_ = { 0 };                  \
+        EXPECT(want_error, byre_rpc_outcome(&outcome_));      \
+        EXPECT(want_error, outcome_.error);                   \
+        EQUAL(want_may_have_run, outcome_.may_have_run != 0); \
     } while (0)
 
 #endif

@@ -88,6 +88,12 @@ check_json am
 for figure in roundtrip rate bandwidth; do has am.$figure waiting; done
 has am.roundtrip computing
 
+job 2 "$bench" rpc --quick --json --reps 3
+check_json rpc
+for variant in engine popup engine_computing popup_computing; do has rpc.null $variant; done
+for figure in in out rate; do has rpc.$figure engine; done
+for figure in in both rate; do has rpc.$figure popup; done
+
 job 2 "$bench" service --quick --json --reps 1
 check_json service
 has service.cost computing
