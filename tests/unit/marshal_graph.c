@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Graphs: what [ptr] promises, shape by shape, and large ones. Invariants Y1 to Y3 of rpc/marshal_reply.c, R1 to R4
- * of rpc/graph_roots.c. */
+/* Graphs: what [ptr] promises, shape by shape, and large ones. Invariants Y1 to Y3 of rpc/marshal_reply.c and
+ * rpc/marshal_restore.c, R1 to R4 of rpc/graph_roots.c. */
 #include "rpc_tables.h"
 
 #include <check.h>
@@ -45,7 +45,7 @@ static const byre_rpc_field_t pair_params[] = {
 };
 static const byre_rpc_proc_t pair_proc = RPC_PROC(pair_frame_t, pair_params);
 
-/* ---- small shapes ------------------------------------------------------------------------------- */
+/* ---- small shapes ------------------------------------------------------------------------------ */
 
 static void ring_body(void *frame, void *arg)
 {
@@ -183,7 +183,7 @@ START_TEST(back_to_ref)
 }
 END_TEST
 
-/* ---- objects in objects --------------------------------------------------------------------------- */
+/* ---- objects in objects ------------------------------------------------------------------------ */
 
 typedef struct box {
     int32_t first;
@@ -383,7 +383,7 @@ START_TEST(same_bytes)
 }
 END_TEST
 
-/* ---- objects that only their container explains ---------------------------------------------------- */
+/* ---- objects that only their container explains ------------------------------------------------ */
 
 typedef union either {
     int32_t number;
@@ -566,7 +566,7 @@ START_TEST(long_unique)
 }
 END_TEST
 
-/* ---- what a new object may not be written over ------------------------------------------------------ */
+/* ---- what a new object may not be written over ------------------------------------------------- */
 
 typedef struct stale_frame {
     link_t *list; /* in,out, unique */

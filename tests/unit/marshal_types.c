@@ -374,7 +374,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* ---- messages that are wrong --------------------------------------------------------------------- */
+/* ---- messages that are wrong ------------------------------------------------------------------- */
 
 /* Every beginning of a good message is a bad one, and a bad one changes nothing. */
 static void cut(const byre_rpc_proc_t *proc, void *frame, rpc_body_fn body, void *world,
@@ -465,7 +465,7 @@ START_TEST(wrong_bytes)
 }
 END_TEST
 
-/* ---- unions and fields of variable length --------------------------------------------------------- */
+/* ---- unions and fields of variable length ------------------------------------------------------ */
 
 typedef union choice {
     int32_t number;
@@ -597,7 +597,7 @@ START_TEST(unions_null)
 }
 END_TEST
 
-/* ---- pointers that change ------------------------------------------------------------------------ */
+/* ---- pointers that change ---------------------------------------------------------------------- */
 
 typedef struct change_frame {
     int64_t **number; /* [in,out, ref] to [unique] */
@@ -748,7 +748,7 @@ START_TEST(cut_changes)
 }
 END_TEST
 
-/* ---- sides that disagree -------------------------------------------------------------------------- */
+/* ---- sides that disagree ----------------------------------------------------------------------- */
 
 static int64_t two(const void *container)
 {
@@ -920,7 +920,7 @@ START_TEST(wrong_words_of_records)
 }
 END_TEST
 
-/* ---- context handles ------------------------------------------------------------------------------ */
+/* ---- context handles --------------------------------------------------------------------------- */
 
 typedef struct context_frame {
     void *in, *result;
