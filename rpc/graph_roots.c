@@ -197,7 +197,7 @@ static int place_range(sweep_t *sweep, range_t *range, uint32_t *root_out)
 
 static range_t *list_ranges(byre__rpc_graph_t *found)
 {
-    range_t *ranges = malloc((found->count + (size_t)1) * sizeof *ranges);
+    range_t *ranges = calloc(found->count + (size_t)1, sizeof *ranges);
     if (ranges == NULL) return NULL;
     for (uint32_t id = 0; id < found->count; id++) {
         byre__rpc_object_t *object = &found->objects[id];
@@ -220,7 +220,7 @@ static int find_roots(byre__rpc_roots_t *roots, uint32_t known, bool *inside_out
     for (uint32_t i = 0; i < count && err == BYRE_OK; i++) {
         uint32_t id = ranges[i].id;
         err = place_range(&sweep, &ranges[i], &roots->root[id]);
-        if (roots->root[id] != id) *inside_out = true;
+        if (err == BYRE_OK && roots->root[id] != id) *inside_out = true;
     }
     free(ranges);
     return err;

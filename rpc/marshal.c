@@ -123,7 +123,7 @@ static int write_call_again(byre__rpc_packer_t *packer, const byre_rpc_proc_t *p
     if (err != BYRE_OK) return err;
     byre__rpc_graph_t *graph = inside ? byre__rpc_graph_create() : NULL;
     if (graph != NULL) {
-        packer->roots = &roots;
+        packer->roots = &roots; /* cppcheck-suppress autoVariables ; until it returns */
         packer->graph = graph;
         packer->out.bytes->used = packer->out.base;
         graph->ranged = true;
@@ -132,6 +132,7 @@ static int write_call_again(byre__rpc_packer_t *packer, const byre_rpc_proc_t *p
     } else if (inside) {
         err = BYRE_ENOMEM;
     }
+    packer->roots = NULL;
     byre__rpc_roots_fini(&roots);
     return err;
 }

@@ -13,6 +13,17 @@
  * reply speaks of these numbers, and of new ones for objects that the server added. So the caller's own
  * objects are updated in place, all of those that were reachable at the call, also those that the server
  * unlinked (Tilevich and Smaragdakis, NRMI, 2003).
+ *
+ * What the two sides keep to:
+ *   the client   leaves what the call reaches where it is until the reply has been unpacked, with the frame's
+ *                pointers as they were at pack_call
+ *   the server   packs the reply from the frame that the call was unpacked into, at the same address
+ *   a procedure  may unlink objects of the call and change them, also afterwards; it may not free them, nor
+ *                use more of an array or a string than there was room for. What it adds is from byre_rpc_alloc.
+ * Objects keep their sizes: an array is restored as far as it went at the call (or as length_is says now), a
+ * string up to its end. What would be longer must be a new object. Types say where a [ptr] may lead into
+ * another object (BYRE_RPC_F_CONTAINS): elsewhere such a pointer is one to a copy. So is one into a case of a
+ * union or into a string.
  */
 #ifndef BYRE__RPC_MARSHAL_H
 #define BYRE__RPC_MARSHAL_H
@@ -58,7 +69,8 @@ int byre__rpc_unpack_reply(const byre_rpc_proc_t *proc, const void *data, size_t
                            const byre__rpc_limits_t *limits, byre__rpc_graph_t *graph, void *frame);
 void byre__rpc_graph_free(byre__rpc_graph_t *graph);
 
-void *byre__rpc_arena_alloc(byre__rpc_arena_t **arena, size_t bytes); /* aligned to 16; NULL: no memory */
+void *byre__rpc_arena_alloc(byre__rpc_arena_t **arena,
+                            size_t bytes); /* aligned to 16; NULL: no memory */
 void byre__rpc_arena_free(byre__rpc_arena_t *arena);
 
 /* Context handles: the library above translates. A handle travels as two words. */
@@ -68,8 +80,10 @@ typedef struct byre__rpc_wire_context {
 } byre__rpc_wire_context_t;
 typedef struct byre__rpc_context_hooks {
     /* Client pointer <-> wire words at the client; server pointer <-> wire words at the server. */
-    int (*to_wire)(const byre_rpc_type_t *type, const void *handle, byre__rpc_wire_context_t *wire_out);
-    int (*from_wire)(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire, void **handle_out);
+    int (*to_wire)(const byre_rpc_type_t *type, const void *handle,
+                   byre__rpc_wire_context_t *wire_out);
+    int (*from_wire)(const byre_rpc_type_t *type, const byre__rpc_wire_context_t *wire,
+                     void **handle_out);
 } byre__rpc_context_hooks_t;
 /* Of this thread; client and server sides set their own around packing and unpacking. */
 extern _Thread_local const byre__rpc_context_hooks_t *byre__rpc_context_hooks;

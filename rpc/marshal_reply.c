@@ -116,12 +116,13 @@ static int write_reply_again(byre__rpc_packer_t *packer, const byre_rpc_proc_t *
     if (err != BYRE_OK) return err;
     if (inside) {
         packer->graph = copy_graph(roots.found, before);
-        packer->roots = &roots;
+        packer->roots = &roots; /* cppcheck-suppress autoVariables ; until it returns */
         packer->out.bytes->used = packer->out.base;
         err = packer->graph == NULL ? BYRE_ENOMEM : write_reply(packer, proc, before);
         byre__rpc_graph_free(packer->graph);
         packer->graph = roots.found;
     }
+    packer->roots = NULL;
     byre__rpc_roots_fini(&roots);
     return err;
 }

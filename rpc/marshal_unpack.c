@@ -197,8 +197,9 @@ static int unpack_context(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t 
     if (err == BYRE_OK) err = byre__rpc_get_u64(&unpacker->in, &wire.owner);
     if (err != BYRE_OK) return err;
     if (unpacker->storing) {
-        byre__rpc_handle_t *handles = unpacker->handles.items;
-        memcpy(place, &handles[unpacker->handles_stored++].place, sizeof(void *));
+        const byre__rpc_handle_t *handles = unpacker->handles.items;
+        const void *handle = handles[unpacker->handles_stored++].place;
+        memcpy(place, &handle, sizeof handle);
         return BYRE_OK;
     }
     byre__rpc_handle_t *handle = add_item(&unpacker->handles, sizeof *handle);

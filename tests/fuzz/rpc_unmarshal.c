@@ -9,6 +9,7 @@
  * With -DBYRE_LIBFUZZER it is a target for libFuzzer instead. */
 #include "rpc_world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -169,11 +170,11 @@ int main(int argc, char **argv)
     uint64_t rounds = 0;
     uint32_t good = 0;
     for (; end != 0 ? time(NULL) < end : rounds < ROUNDS; rounds++) {
-        if (shown != NULL) fprintf(stderr, "seed %llu\n", (unsigned long long)(first + rounds));
+        if (shown != NULL) fprintf(stderr, "seed %" PRIu64 "\n", first + rounds);
         round_of(first + rounds, &good);
     }
-    printf("seeds from %llu: %llu rounds, %u replies were still good\n", (unsigned long long)first,
-           (unsigned long long)rounds, good);
+    printf("seeds from %" PRIu64 ": %" PRIu64 " rounds, %u replies were still good\n", first,
+           rounds, good);
     return 0;
 }
 #endif

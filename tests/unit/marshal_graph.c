@@ -348,6 +348,41 @@ START_TEST(resized)
 }
 END_TEST
 
+/* A struct and its only field are the same bytes: the struct is the outer one, whichever is seen first. */
+typedef struct wrap {
+    int32_t cell;
+} wrap_t;
+static const byre_rpc_field_t wrap_fields[] = { RPC_FIELD(wrap_t, cell, &rpc_i32) };
+static const byre_rpc_type_t wrap_type =
+    RPC_STRUCT(wrap_t, wrap_fields, BYRE_RPC_F_FLAT | BYRE_RPC_F_CONTAINS);
+static const byre_rpc_type_t ptr_wrap = RPC_POINTER(&wrap_type, BYRE_RPC_F_PTR);
+typedef struct wrap_frame {
+    int32_t *cell; /* in,out, ptr */
+    wrap_t *wrap;  /* in,out, ptr */
+} wrap_frame_t;
+static const byre_rpc_field_t wrap_params[] = {
+    RPC_PARAM(wrap_frame_t, cell, &ptr_cell, RPC_INOUT),
+    RPC_PARAM(wrap_frame_t, wrap, &ptr_wrap, RPC_INOUT),
+};
+static const byre_rpc_proc_t wrap_proc = RPC_PROC(wrap_frame_t, wrap_params);
+
+static void wrap_body(void *frame, void *arg)
+{
+    (void)arg;
+    wrap_frame_t *f = frame;
+    ck_assert_ptr_eq(f->cell, &f->wrap->cell);
+    *f->cell = 4;
+}
+
+START_TEST(same_bytes)
+{
+    wrap_t wrap = { 3 };
+    wrap_frame_t frame = { &wrap.cell, &wrap };
+    OK(rpc_call(&wrap_proc, &frame, _i == 1, wrap_body, NULL));
+    ck_assert_int_eq(wrap.cell, 4);
+}
+END_TEST
+
 /* ---- objects that only their container explains ---------------------------------------------------- */
 
 typedef union either {
@@ -531,6 +566,40 @@ START_TEST(long_unique)
 }
 END_TEST
 
+/* ---- what a new object may not be written over ------------------------------------------------------ */
+
+typedef struct stale_frame {
+    link_t *list; /* in,out, unique */
+    link_t **out; /* out, ref, to unique */
+} stale_frame_t;
+static const byre_rpc_type_t ref_unique_link = RPC_POINTER(&unique_link, BYRE_RPC_F_REF);
+static const byre_rpc_field_t stale_params[] = {
+    RPC_PARAM(stale_frame_t, list, &unique_link, RPC_INOUT),
+    RPC_PARAM(stale_frame_t, out, &ref_unique_link, BYRE_RPC_OUT),
+};
+static const byre_rpc_proc_t stale_proc = RPC_PROC(stale_frame_t, stale_params);
+
+static void stale_body(void *frame, void *arg)
+{
+    (void)arg;
+    stale_frame_t *f = frame;
+    ck_assert_ptr_null(*f->out);
+    f->list->next = NULL;
+    *f->out = rpc_new(sizeof(link_t));
+    **f->out = (link_t){ 3, NULL };
+}
+
+/* Y3: an [out] pointer has no old object, whatever is in it. */
+START_TEST(stale)
+{
+    link_t two = { .value = 2 }, one = { .value = 1, .next = &two }, *made = &two;
+    stale_frame_t frame = { &one, &made };
+    OK(rpc_call(&stale_proc, &frame, _i == 1, stale_body, NULL));
+    ck_assert(one.next == NULL && two.value == 2 && made != &two && made->value == 3);
+    free(made);
+}
+END_TEST
+
 static uint32_t mix(uint32_t x)
 {
     x = (x ^ (x >> 16)) * 0x45d9f3bu;
@@ -588,7 +657,9 @@ int main(void)
     tcase_add_loop_test(tests, overlap, 0, 2);
     tcase_add_loop_test(tests, prefix, 0, 2);
     tcase_add_loop_test(tests, resized, 0, 2);
+    tcase_add_loop_test(tests, same_bytes, 0, 2);
     tcase_add_loop_test(tests, behind_pointers, 0, 2);
+    tcase_add_loop_test(tests, stale, 0, 2);
     tcase_add_loop_test(tests, long_list, 0, 2);
     tcase_add_test(tests, long_answer);
     tcase_add_test(tests, long_unique);

@@ -47,12 +47,12 @@ static bool same_a(const a_t *l, const a_t *r)
     if (!pair(KIND_B, l->b, r->b)) return false;
     if (l->kind == 0) return l->more.number == r->more.number;
     if (l->kind == 1) return pair(KIND_A, l->more.a, r->more.a);
-    return l->kind != 2 || memcmp(&l->more.real, &r->more.real, sizeof l->more.real) == 0;
+    return l->kind != 2 || l->more.real == r->more.real;
 }
 
 static bool same_b(const b_t *l, const b_t *r)
 {
-    if (l->n != r->n || memcmp(&l->real, &r->real, sizeof l->real) != 0) return false;
+    if (l->n != r->n || l->real != r->real) return false;
     if (!pair(KIND_A, &l->inner, &r->inner)) return false;
     if ((l->array == NULL) != (r->array == NULL)) return false;
     bool same = true;
