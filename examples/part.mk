@@ -2,13 +2,14 @@
 
 EXAMPLES := $(patsubst examples/%.c,%,$(call sources,examples/*.c))
 
-$(OBJ)/examples/%.o: BYRE_CPPFLAGS = -D_GNU_SOURCE $(INCDIRS:%=-I$(srcdir)/%)
-$(OBJ)/examples/%.o: EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS))
+# Private: the compiler of interfaces, of which some of them are made, is not built so.
+$(OBJ)/examples/%.o: private BYRE_CPPFLAGS = -D_GNU_SOURCE $(INCDIRS:%=-I$(srcdir)/%)
+$(OBJ)/examples/%.o: private EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS))
 $(foreach e,$(EXAMPLES),$(eval $(call private,$(BIN)/$(e),examples/$(e).c)))
 
 # Those of rpc: an interface and a program that is both client and server.
 RPC_EXAMPLES := $(patsubst examples/rpc/%.idl,%,$(call sources,examples/rpc/*.idl))
-$(OBJ)/examples/rpc/%.o: EXTRA_CPPFLAGS = -I$(OBJ)/examples/rpc
+$(OBJ)/examples/rpc/%.o: private EXTRA_CPPFLAGS = -I$(OBJ)/examples/rpc
 $(foreach e,$(RPC_EXAMPLES),$(eval $(call stubs,examples/rpc/$(e))))
 $(foreach e,$(RPC_EXAMPLES),$(eval $(OBJ)/examples/rpc/$(e).o: $(OBJ)/examples/rpc/$(e).h))
 $(foreach e,$(RPC_EXAMPLES),$(eval $(call private,$(BIN)/rpc_$(e),$(addprefix examples/rpc/$(e),.c _types.c _client.c _server.c))))

@@ -21,7 +21,7 @@ TESTS_ALL    += $(call sources,tests/check/*.sh) $(TEST_UNIT) $(TEST_MPI) \
                 $(call sources,tests/sh/*.sh) $(call sources,tests/fault/*.sh)
 
 # Tests may look inside, and stand beside raw MPI.
-$(OBJ)/tests/%.o: EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) \
+$(OBJ)/tests/%.o: private EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) \
                                    -I$(srcdir)/runtime -I$(srcdir)/tests/support -I$(OBJ)/tests/mpi
 
 # tests/mpi/foo.idl beside foo.c: the program has its stubs.

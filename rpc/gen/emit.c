@@ -66,9 +66,8 @@ void gen_emit_frame(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc)
 }
 
 /* What goes into a frame when a stub is called. */
-void gen_emit_fill(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc)
+void gen_emit_fill(gen_buffer_t *out, const gen_proc_t *proc)
 {
-    (void)gen;
     gen_put(out, "    %s byre_frame;\n", proc->frame->c_name);
     gen_put(out, "    memset(&byre_frame, 0, sizeof byre_frame);\n");
     for (const gen_member_t *param = proc->type->members; param != NULL; param = param->next) {

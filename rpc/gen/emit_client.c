@@ -8,7 +8,7 @@
 static void call_stub(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc, int number)
 {
     gen_put(out, "%s\n{\n", gen_prototype(gen, proc, proc->name));
-    gen_emit_fill(gen, out, proc);
+    gen_emit_fill(out, proc);
     if ((proc->flags & BYRE_RPC_P_STATUS) != 0) {
         gen_put(out, "    int byre_error = byre_rpc_call(&%s_interface, %d, &byre_frame);\n",
                 gen->name, number);
@@ -22,7 +22,7 @@ static void call_stub(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc, int
 static void async_stubs(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc, int number)
 {
     gen_put(out, "%s\n{\n", gen_begin_prototype(gen, proc));
-    gen_emit_fill(gen, out, proc);
+    gen_emit_fill(out, proc);
     gen_put(out,
             "    return byre_rpc_begin(&%s_interface, %d, &byre_frame, byre_future_out);\n}\n\n",
             gen->name, number);

@@ -112,7 +112,7 @@ static void formula_function(gen_t *gen, gen_buffer_t *out, const gen_formula_t 
     gen_put(out, "    return %s;\n}\n\n", value);
 }
 
-static void switch_function(gen_t *gen, gen_buffer_t *out, const gen_formula_t *formula)
+static void switch_function(gen_buffer_t *out, const gen_formula_t *formula)
 {
     if (formula == NULL) return;
     bool through = formula->expr->op == OP_DEREF;
@@ -120,7 +120,6 @@ static void switch_function(gen_t *gen, gen_buffer_t *out, const gen_formula_t *
     gen_put(out, "static int64_t %s(const void *container)\n{\n", formula->id);
     gen_put(out, "    const %s *c = container;\n    return (int64_t)%sc->%s;\n}\n\n",
             formula->container->c_name, through ? "*" : "", name);
-    (void)gen;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
@@ -327,7 +326,7 @@ void gen_emit_types(gen_t *gen, gen_buffer_t *out)
         formula_function(gen, out, wire->size_is);
         formula_function(gen, out, wire->length_is);
         formula_function(gen, out, wire->first_is);
-        switch_function(gen, out, wire->switch_is);
+        switch_function(out, wire->switch_is);
     }
     weak_names(gen, out);
     for (const gen_wire_t *wire = gen->wires; wire != NULL; wire = wire->next) {

@@ -3,7 +3,10 @@
  * What an interface definition means: names looked up, sizes known.
  *
  *   ast  --resolve.c-->  types, members, procedures   as C has them
+ *          (types.c, members.c, unions.c, declarators.c, procs.c, attrs.c, expr.c, layout.c, scope.c)
  *        --wire.c----->  wires                        as they travel: what the tables of the stubs say
+ *          (pointer.c, formula.c, finish.c)
+ *        --emit_*.c--->  C
  */
 #ifndef BYRE_GEN_MODEL_H
 #define BYRE_GEN_MODEL_H
@@ -254,13 +257,24 @@ bool gen_layout(gen_t *gen, gen_type_t *type); /* a struct or union: false if it
 size_t gen_size(gen_type_t *type);
 size_t gen_align(gen_type_t *type);
 
-/* types.c: of declarations */
+/* types.c: structs, enums, and what names mean */
+gen_type_t *gen_new_type(gen_t *gen, gen_kind_t kind, gen_pos_t pos);
 gen_type_t *gen_basic_named(gen_t *gen, const char *name); /* NULL: none */
 gen_type_t *gen_spec_type(gen_t *gen, gen_spec_t *spec, const char *typedef_name);
+/* The type of a tag; made, incomplete, if there is none. NULL: taken by something else. */
+gen_type_t *gen_tagged(gen_t *gen, gen_kind_t kind, const char *tag, gen_pos_t pos, bool has_body);
 gen_item_t *gen_add_item(gen_t *gen, int kind, const char *name);
+
+/* members.c */
+void gen_add_members(gen_t *gen, gen_type_t *owner, const gen_decl_t *fields);
+void gen_check_open_arrays(gen_t *gen, gen_type_t *type);
+
+/* unions.c */
+gen_type_t *gen_union_type(gen_t *gen, gen_spec_t *spec, const char *tag);
+
+/* declarators.c */
 gen_type_t *gen_declared_type(gen_t *gen, gen_type_t *base, bool is_const,
                               const gen_declarator_t *declarator);
-gen_type_t *gen_new_type(gen_t *gen, gen_kind_t kind, gen_pos_t pos);
 gen_type_t *gen_pointer_to(gen_t *gen, gen_type_t *element, gen_pos_t pos);
 const char *gen_c_decl(gen_t *gen, const gen_type_t *type, const char *name); /* int (*name)[4] */
 
@@ -290,7 +304,7 @@ void gen_emit_top(gen_t *gen, gen_buffer_t *out, const char *what);
 void gen_emit_include(gen_t *gen, gen_buffer_t *out);
 void gen_emit_frame(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc);
 const char *gen_prototype(gen_t *gen, const gen_proc_t *proc, const char *name);
-void gen_emit_fill(gen_t *gen, gen_buffer_t *out, const gen_proc_t *proc);
+void gen_emit_fill(gen_buffer_t *out, const gen_proc_t *proc);
 const char *gen_params(gen_t *gen, const gen_proc_t *proc, const char *none);
 const char *gen_begin_prototype(gen_t *gen, const gen_proc_t *proc);
 const char *gen_end_prototype(gen_t *gen, const gen_proc_t *proc);

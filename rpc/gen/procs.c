@@ -184,6 +184,16 @@ static void make_frame(gen_t *gen, gen_proc_t *proc)
 
 static void check_result(gen_t *gen, const gen_proc_t *proc)
 {
+    static const char *const of_result[] = { "size_is", "length_is", "string",
+                                             "max",     "unique",    "ptr" };
+    for (size_t i = 0;
+         gen_is_void(proc->type->element) && i < sizeof of_result / sizeof of_result[0]; i++) {
+        const gen_attr_t *attr = gen_attr_find(proc->attrs, of_result[i]);
+        if (attr != NULL) {
+            gen_error(&gen->diag, attr->pos, "give it one, or write it before a parameter",
+                      "%s speaks of the result, and there is none", attr->name);
+        }
+    }
     gen_type_t *result = proc->type->element, *bare = gen_bare(result);
     const char *remedy = "use an [out] parameter", *text = NULL;
     if (bare->kind == TY_ARRAY || bare->kind == TY_FUNCTION) {
