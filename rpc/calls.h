@@ -194,6 +194,7 @@ struct byre_rpc_server {
     /* byre__rpc_serving guards what follows */
     struct byre__rpc_job *first, **end; /* calls that wait for a thread */
     _Atomic unsigned waiting;           /* how many; anyone may look */
+    bool waking;                        /* pool.c: a thread is on its way that passes on */
     unsigned active;          /* threads that run its procedures and do not wait in calls */
     _Atomic unsigned running; /* calls that are run; anyone may look */
 };
@@ -245,6 +246,7 @@ typedef struct byre__rpc_job {
     void *bulk; /* malloc's: the payload, which is the arguments, or the array that travels apart */
     size_t bulk_bytes;
     bool apart;
+    bool passes_on; /* the pool's: its thread starts the next one, too */
     unsigned char small[256];
 } byre__rpc_job_t;
 
@@ -262,7 +264,8 @@ void byre__rpc_pool_unblock(byre_rpc_server_t server);
 void byre__rpc_pool_stop(void); /* ends the threads */
 /* The first that waits, or NULL. With byre__rpc_serving. */
 byre__rpc_job_t *byre__rpc_queue_take(byre_rpc_server_t server);
-bool byre__rpc_queue_add(byre_rpc_server_t server, byre__rpc_job_t *job);
+/* False: as many wait as may, and `more`. */
+bool byre__rpc_queue_add(byre_rpc_server_t server, byre__rpc_job_t *job, unsigned more);
 /* Without the lock. NULL: it does not wait. */
 byre__rpc_job_t *byre__rpc_queue_remove(byre_rpc_server_t server, int client, uint64_t call);
 int byre__rpc_polled_submit(byre__rpc_job_t *job);   /* on the engine */
