@@ -249,7 +249,7 @@ LINT_H      = $(call in_parts,-name '*.h')
 LINT_SH     = $(shell cd $(srcdir) && grep -rlE '^\#!.*\b(ba)?sh$$|^\# shellcheck shell=' \
                   $(wildcard $(PARTS)) .ci | sort)
 LINT_FLAGS  = $(BYRE_CPPFLAGS) -I$(srcdir)/runtime -I$(srcdir)/tests/support -DBYRE_LIBEXECDIR=\"\" \
-              $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS)) -std=gnu11 \
+              $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS) $(TIRPC_CFLAGS)) -std=gnu11 \
               -I$(srcdir)/rpc/gen $(sort $(patsubst %/,-I%,$(dir $(GENERATED_H))))
 
 .PHONY: lint lint-tidy lint-cppcheck lint-shell lint-spell lint-format format

@@ -8,6 +8,7 @@
  *   raw.c       message flavours of raw Open MPI
  *   flavour.c   message flavours of Byre
  *   pair.c      two ranks that exercise them
+ *   peer_tirpc.c  calls of another system, for rpc.c
  *   p2p.c ring.c am.c service.c request.c rpc.c dsm*.c   the subjects
  *   stats.c     percentiles
  *   report.c    rows: table, JSON, CSV                 plot.c      rows: a picture
@@ -39,6 +40,7 @@ struct options {
     enum format format;
     const char *plot; /* file for the picture, or NULL */
     bool quick;
+    bool peers;     /* rpc: calls of other systems as well */
     bool beside;    /* the service thread runs on beside raw MPI */
     int reps;       /* 0: the subject's own */
     int window;     /* messages under way at once */
@@ -118,6 +120,7 @@ struct contest {
     int most;       /* iterations of a batch, or 0 */
     double seconds; /* when they are over, five repetitions must do */
     bool pause;     /* park the service thread while the floor is measured */
+    bool foreign;   /* the other side is not Byre: then it is parked for both */
 };
 
 struct samples {
@@ -203,6 +206,19 @@ void pair_fini(struct pair *pair);
 double pair_pingpong(struct pair *pair, const struct flavour *flavour, int n);
 double pair_stream(struct pair *pair, const struct flavour *flavour, int n);
 int notice_signal(void); /* blocked by main before any thread exists */
+
+/* ---- calls of another system: rpcgen and libtirpc ---------------------------------------------- */
+
+enum peer_wire { PEER_TCP, PEER_UNIX, PEER_WIRES };
+enum peer_proc { PEER_NULL, PEER_IN, PEER_OUT, PEER_BOTH };
+
+/* Both ends of a pair on one machine: the leader becomes the client. */
+void peer_tirpc_open(struct pair *pair);
+void peer_tirpc_close(void);
+/* The client: one call with the bytes of the pair; and that which ends the server's peer_tirpc_serve. */
+void peer_tirpc_call(enum peer_wire wire, enum peer_proc proc);
+void peer_tirpc_stop(enum peer_wire wire);
+void peer_tirpc_serve(void);
 
 /* ---- subjects: exit status ------------------------------------------------------------------- */
 

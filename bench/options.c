@@ -44,6 +44,7 @@ static const char help_text[] =
     "                    a variant of one of them such as computing\n"
     "  --modes LIST      p2p: latency,bandwidth,rate,ring\n"
     "  --window N        messages under way at once (default 64)\n"
+    "  --peers           rpc: also what rpcgen and libtirpc take: tirpc_tcp,tirpc_unix\n"
     "  --beside          let the service thread run while raw MPI is measured\n"
     "  --fail PERCENT    compare: exit 1 when a ratio is worse by more\n"
     "  --help, --version\n"
@@ -66,6 +67,7 @@ enum {
     OPT_MODES,
     OPT_WINDOW,
     OPT_BESIDE,
+    OPT_PEERS,
     OPT_FAIL,
     OPT_HELP,
     OPT_VERSION
@@ -81,6 +83,7 @@ static const struct option long_options[] = { { "json", no_argument, NULL, OPT_J
                                               { "modes", required_argument, NULL, OPT_MODES },
                                               { "window", required_argument, NULL, OPT_WINDOW },
                                               { "beside", no_argument, NULL, OPT_BESIDE },
+                                              { "peers", no_argument, NULL, OPT_PEERS },
                                               { "fail", required_argument, NULL, OPT_FAIL },
                                               { "help", no_argument, NULL, OPT_HELP },
                                               { "version", no_argument, NULL, OPT_VERSION },
@@ -271,6 +274,9 @@ static int parse_one(struct options *opt, int option, char **argv)
     case OPT_BESIDE:
         opt->beside = true;
         return 0;
+    case OPT_PEERS:
+        opt->peers = true;
+        return 0;
     case OPT_VARIANTS:
         opt->variants = optarg;
         return 0;
@@ -293,6 +299,16 @@ static int parse_one(struct options *opt, int option, char **argv)
     }
 }
 
+static int check_peers(const struct options *opt)
+{
+    if (opt->peers && strcmp(opt->subject, "rpc") != 0)
+        return options_complain("--peers compares rpc, not %s", opt->subject);
+    if (opt->peers && !HAVE_TIRPC)
+        return options_complain("--peers needs libtirpc and rpcgen when Byre is configured "
+                                "(Debian: apt-get install libtirpc-dev rpcsvc-proto)");
+    return 0;
+}
+
 static int check_subject(struct options *opt)
 {
     static const char known[] = "p2p,ring,am,rpc,service,dsm,machine,compare";
@@ -309,7 +325,7 @@ static int check_subject(struct options *opt)
         return options_complain("unexpected \"%s\"; see byre-bench --help", opt->files[0]);
     if (opt->plot && list_has("rpc,service,dsm,machine,compare", opt->subject))
         return options_complain("--plot draws p2p, ring and am, not %s", opt->subject);
-    return 0;
+    return check_peers(opt);
 }
 
 int options_parse(struct options *opt, int argc, char **argv)

@@ -2,7 +2,8 @@
 /* rpc: remote procedure calls beside raw messages that carry the same bytes there and back.
  *
  * The server sits in byre_recv until the leader's batch is over ("waiting"), or computes without calling Byre
- * ("computing"). A procedure is run on the engine, or by a thread of the pool ("popup"). */
+ * ("computing"). A procedure is run on the engine, or by a thread of the pool ("popup"). With --peers the same
+ * calls go through other systems as well; the floor is still the raw messages. */
 #include "bench.h"
 
 #include <stdatomic.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+#define VARIANTS "engine,popup,engine_computing,popup_computing,null,in,out,both,rate"
 
 enum { ID_STOP, MOST_CALLS = 64 };
 
@@ -20,6 +23,7 @@ struct bench_rpc {
     bool computing;
     size_t there, back; /* bytes of the floor's messages */
     uint32_t proc;
+    enum peer_wire wire;
     int calls; /* under way at once */
     _Atomic unsigned stops;
     unsigned stops_seen;
@@ -64,7 +68,7 @@ static void do_nothing(const void *procs, void *frame)
     (void)procs, (void)frame;
 }
 
-enum { PROC_NULL, PROC_IN, PROC_OUT, PROC_BOTH };
+enum { PROC_NULL = PEER_NULL, PROC_IN = PEER_IN, PROC_OUT = PEER_OUT, PROC_BOTH = PEER_BOTH };
 static const byre_rpc_proc_t procs[] = {
     { "null", NULL, 0, BYRE_RPC_P_ASYNC, 1, 0, do_nothing },
     { "in", in_params, 2, 0, sizeof(struct frame), 0, do_nothing },
@@ -141,6 +145,21 @@ static double call_floor(void *arg, int n)
     return now() - start;
 }
 
+static double call_peer(void *arg, int n)
+{
+    struct bench_rpc *bench = arg;
+    double start = now();
+
+    if (!bench->pair.leader) {
+        peer_tirpc_serve();
+        return 0;
+    }
+    for (int i = 0; i < n; i++) peer_tirpc_call(bench->wire, (enum peer_proc)bench->proc);
+    double seconds = now() - start;
+    peer_tirpc_stop(bench->wire);
+    return seconds;
+}
+
 /* ---- many calls under way -------------------------------------------------------------------------- */
 
 static double rate_byre(void *arg, int n)
@@ -192,27 +211,40 @@ static const struct figure {
     const char *bench, *variant;
     uint32_t proc;
     bool popup, computing;
+    bool peer;
+    enum peer_wire wire;
 } figures[] = {
-    { "rpc.null", "engine", PROC_NULL, false, false },
-    { "rpc.null", "popup", PROC_NULL, true, false },
-    { "rpc.null", "engine_computing", PROC_NULL, false, true },
-    { "rpc.null", "popup_computing", PROC_NULL, true, true },
-    { "rpc.in", "engine", PROC_IN, false, false },
-    { "rpc.in", "popup", PROC_IN, true, false },
-    { "rpc.out", "engine", PROC_OUT, false, false },
-    { "rpc.both", "popup", PROC_BOTH, true, false },
+    { "rpc.null", "engine", PROC_NULL, false, false, false, 0 },
+    { "rpc.null", "popup", PROC_NULL, true, false, false, 0 },
+    { "rpc.null", "engine_computing", PROC_NULL, false, true, false, 0 },
+    { "rpc.null", "popup_computing", PROC_NULL, true, true, false, 0 },
+    { "rpc.in", "engine", PROC_IN, false, false, false, 0 },
+    { "rpc.in", "popup", PROC_IN, true, false, false, 0 },
+    { "rpc.out", "engine", PROC_OUT, false, false, false, 0 },
+    { "rpc.both", "popup", PROC_BOTH, true, false, false, 0 },
 };
 static const struct figure rates[] = {
-    { "rpc.rate", "engine", PROC_NULL, false, false },
-    { "rpc.rate", "popup", PROC_NULL, true, false },
+    { "rpc.rate", "engine", PROC_NULL, false, false, false, 0 },
+    { "rpc.rate", "popup", PROC_NULL, true, false, false, 0 },
+};
+static const struct figure peers[] = {
+    { "rpc.null", "tirpc_tcp", PROC_NULL, false, false, true, PEER_TCP },
+    { "rpc.null", "tirpc_unix", PROC_NULL, false, false, true, PEER_UNIX },
+    { "rpc.in", "tirpc_tcp", PROC_IN, false, false, true, PEER_TCP },
+    { "rpc.in", "tirpc_unix", PROC_IN, false, false, true, PEER_UNIX },
+    { "rpc.out", "tirpc_tcp", PROC_OUT, false, false, true, PEER_TCP },
+    { "rpc.out", "tirpc_unix", PROC_OUT, false, false, true, PEER_UNIX },
+    { "rpc.both", "tirpc_tcp", PROC_BOTH, false, false, true, PEER_TCP },
+    { "rpc.both", "tirpc_unix", PROC_BOTH, false, false, true, PEER_UNIX },
 };
 
 static void measure(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
                     const struct figure *figure)
 {
     bool rate = bench->calls > 0;
+    batch_fn call = figure->peer ? call_peer : call_byre;
     struct contest contest =
-        contest_make(opt, rate ? rate_floor : call_floor, rate ? rate_byre : call_byre, bench);
+        contest_make(opt, rate ? rate_floor : call_floor, rate ? rate_byre : call, bench);
     struct samples samples;
     struct row row = { .bench = figure->bench,
                        .variant = figure->variant,
@@ -225,9 +257,11 @@ static void measure(const struct options *opt, const struct crew *crew, struct b
 
     bench->computing = figure->computing;
     bench->proc = figure->proc;
+    bench->wire = figure->wire;
+    contest.foreign = figure->peer;
     bench->there = figure->proc == PROC_IN || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
     bench->back = figure->proc == PROC_OUT || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
-    if (bench->pair.leader)
+    if (bench->pair.leader && !figure->peer)
         check_byre("byre_rpc_use", byre_rpc_use(&interface, bench->bindings[figure->popup]));
     contest_run(crew, &contest, &samples);
     if (!crew->leader) return;
@@ -243,12 +277,14 @@ static void run_figure(const struct options *opt, const struct crew *crew, struc
         64, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216
     };
     static const size_t quick[] = { 64, 1024, 65536 };
+    static const size_t few[] = { 1024, 65536 };
     size_t sizes[SIZES_MAX] = { 0 };
     int count = 1;
 
     if (figure->proc != PROC_NULL)
-        count = opt->quick ? options_sizes(opt, quick, COUNT(quick), sizes)
-                           : options_sizes(opt, all, COUNT(all), sizes);
+        count = figure->peer ? options_sizes(opt, few, COUNT(few), sizes)
+                : opt->quick ? options_sizes(opt, quick, COUNT(quick), sizes)
+                             : options_sizes(opt, all, COUNT(all), sizes);
     for (int i = 0; i < count; i++) {
         bench->pair.bytes = sizes[i];
         bench->calls = 0;
@@ -299,16 +335,42 @@ static bool wanted(const struct options *opt, const struct figure *figure)
            list_has(opt->variants, strchr(figure->bench, '.') + 1);
 }
 
+static void run_peers(const struct options *opt, const struct crew *crew, struct bench_rpc *bench)
+{
+    peer_tirpc_open(&bench->pair);
+    for (int i = 0; i < COUNT(peers); i++)
+        if (wanted(opt, &peers[i])) run_figure(opt, crew, bench, &peers[i]);
+    peer_tirpc_close();
+}
+
+/* Whether Byre takes it for several nodes or not. */
+static bool one_machine(void)
+{
+    MPI_Comm here;
+    int size;
+
+    check_mpi("MPI_Comm_split_type",
+              MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here));
+    MPI_Comm_size(here, &size);
+    check_mpi("MPI_Comm_free", MPI_Comm_free(&here));
+    return size == byre_size();
+}
+
+static int check_options(const struct options *opt)
+{
+    if (byre_size() < 2)
+        return options_complain("rpc needs two ranks or more: mpirun -n 2 byre-bench rpc");
+    if (opt->peers && !one_machine())
+        return options_complain("--peers measures inside one machine: start all ranks on it");
+    return options_variants(opt, opt->peers ? VARIANTS ",tirpc_tcp,tirpc_unix" : VARIANTS);
+}
+
 int subject_rpc(const struct options *opt)
 {
     static struct bench_rpc bench;
     struct crew crew;
 
-    if (byre_size() < 2)
-        return options_complain("rpc needs two ranks or more: mpirun -n 2 byre-bench rpc");
-    if (options_variants(opt,
-                         "engine,popup,engine_computing,popup_computing,null,in,out,both,rate"))
-        return 2;
+    if (check_options(opt)) return 2;
     crew_open(&crew, false);
     if (crew.member) pair_init(&bench.pair, &crew, options_longest(opt, 16777216), opt->window);
     open_rpc(&bench, &crew);
@@ -316,6 +378,7 @@ int subject_rpc(const struct options *opt)
         if (wanted(opt, &figures[i])) run_figure(opt, &crew, &bench, &figures[i]);
     for (int i = 0; crew.member && i < COUNT(rates); i++)
         if (wanted(opt, &rates[i])) run_rate(opt, &crew, &bench, &rates[i]);
+    if (crew.member && opt->peers) run_peers(opt, &crew, &bench);
     if (crew.leader) crew_tell(&crew, CREW_END);
     if (!crew.member) crew_idle(&crew);
     crew_close(&crew);

@@ -107,6 +107,20 @@ for variant in engine popup engine_computing popup_computing; do has rpc.null $v
 for figure in in out rate; do has rpc.$figure engine; done
 for figure in in both rate; do has rpc.$figure popup; done
 
+complains "peers of another subject" "--peers compares rpc" p2p --peers
+# Rows of libtirpc when it was there, else the names of its packages.
+if "$bench" rpc --peers 2>&1 | grep -q 'needs libtirpc'; then
+    complains "no peers" "apt-get install libtirpc-dev rpcsvc-proto" rpc --peers
+else
+    job 2 "$bench" rpc --quick --json --reps 1 --peers --variants tirpc_tcp,tirpc_unix
+    check_json "rpc, peers"
+    for figure in null in out both; do
+        for variant in tirpc_tcp tirpc_unix; do has rpc.$figure $variant; done
+    done
+    expect "peers: rows" 14 "$(wc -l <"$WORK/out")"
+    expect "peers: rows of 64 KiB" 6 "$(grep -c '"bytes":65536,' "$WORK/out")"
+fi
+
 job 2 "$bench" service --quick --json --reps 1
 check_json service
 has service.cost computing
