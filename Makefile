@@ -264,7 +264,7 @@ lint-cppcheck:
 	$(say) CPPCHECK
 	$(Q)cd $(srcdir) && cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --suppress=missingIncludeSystem --suppress=readdirCalled --library=posix,gnu -D_GNU_SOURCE -D__linux__ -D__x86_64__ \
-	    -I. -Iruntime $(INCDIRS:%=-I%) -j $$(nproc) $(LINT_C)
+	    -I. -Iruntime -Itests/support $(INCDIRS:%=-I%) -j $$(nproc) $(LINT_C)
 
 lint-shell:
 	$(say) SHELLCHECK

@@ -85,13 +85,12 @@ static unsigned class_of(size_t bytes)
 /* The shortest slab that leaves at most an eighth of itself over: few blocks of it straddle pages. */
 static size_class_t make_class(unsigned kind, size_t page_bytes)
 {
-    size_class_t class = { .bytes = class_bytes(kind), .pages = 1 };
+    size_t block = class_bytes(kind), pages = 1;
 
-    while (class.pages<SLAB_PAGES &&class.pages * page_bytes % class.bytes> class.pages *
-           page_bytes / 8)
-        class.pages++;
-    class.blocks = (unsigned)(class.pages * page_bytes / class.bytes);
-    return class;
+    while (pages < SLAB_PAGES && pages * page_bytes % block > pages * page_bytes / 8) pages++;
+    return (size_class_t){ .bytes = block,
+                           .pages = pages,
+                           .blocks = (unsigned)(pages * page_bytes / block) };
 }
 
 /* ---- slabs ------------------------------------------------------------------------------------- */

@@ -27,14 +27,26 @@ static uint32_t generation =
     1; /* counts the calls that make regions, which all ranks make alike. With slot 0,
                                  * the heap's, never free no id is 0 when it wraps */
 
+/* Marked as inside (fault.h): a signal handler of the application that comes now and touches shared memory is
+ * told so, and does not wait for the lock below it. */
 void byre__dsm_lock(dsm_region_t *region)
 {
+    byre__inside_enter();
     pthread_mutex_lock(&region->lock);
+}
+
+bool byre__dsm_trylock(dsm_region_t *region)
+{
+    byre__inside_enter();
+    if (pthread_mutex_trylock(&region->lock) == 0) return true;
+    byre__inside_leave();
+    return false;
 }
 
 void byre__dsm_unlock(dsm_region_t *region)
 {
     pthread_mutex_unlock(&region->lock);
+    byre__inside_leave();
 }
 
 /* ---- finding ------------------------------------------------------------------------------ */

@@ -177,6 +177,7 @@ dsm_region_t *byre__dsm_region_at(const void *addr, size_t bytes);
 /* A message's region, locked; NULL: it is gone, or the message makes no sense. */
 dsm_region_t *byre__dsm_region_enter(const dsm_msg_t *msg, size_t bytes);
 void byre__dsm_lock(dsm_region_t *region);
+bool byre__dsm_trylock(dsm_region_t *region);
 void byre__dsm_unlock(dsm_region_t *region);
 
 static inline void mark_touched(dsm_region_t *region, size_t first, size_t count)

@@ -24,6 +24,9 @@ int byre__dsm_set_next(const uint64_t *set, int rank)
     return -1;
 }
 
+#define RUN_BYTES \
+    ((size_t)4 << 20) /* what one message may ask for: so that its answer is not too long */
+
 /* ---- asking ------------------------------------------------------------------------------- */
 
 static bool is_askable(const dsm_region_t *region, size_t unit, enum dsm_access kind)
@@ -55,6 +58,8 @@ size_t byre__dsm_request(dsm_region_t *region, size_t first, size_t count, enum 
 {
     if (region->attr.protocol == BYRE_DSM_MIGRATE) kind = DSM_WRITE;
     if (!is_askable(region, first, kind)) return 0;
+    size_t most = RUN_BYTES > region->unit_bytes ? RUN_BYTES / region->unit_bytes : 1;
+    if (count > most) count = most;
     int manager = byre__dsm_manager(region, first);
     size_t n = 1;
     while (n < count && first + n < region->units && is_askable(region, first + n, kind) &&

@@ -10,9 +10,9 @@
  *   barrier.c          barriers; barrier_plan.c which rank tells which
  *
  * A thread that asks a home for something leaves a slot, and its token travels with the REQUEST; sooner or
- * later a GRANT names the token, from the home or, for a lock, from who had it. Messages may grow: a receiver takes the bytes that it knows, and what is longer
- * than the struct is payload. So GRANT and BARRIER have room for what a weaker memory model has to hand
- * over with a lock.
+ * later a GRANT names the token, from the home or, for a lock, from who had it. Messages may grow: a receiver
+ * takes the bytes that it knows, and what is longer than the struct is payload. So GRANT and BARRIER have
+ * room for what a weaker memory model has to hand over with a lock.
  *
  * Invariants
  *  1. A home's objects and queues are touched on the engine only, where one handler runs at a time.

@@ -120,7 +120,7 @@ static void close_others(const dsm_region_t *region, bool all)
 {
     for (int i = 0; i < DSM_REGIONS && (all || is_short()); i++) {
         dsm_region_t *other = &byre__dsm_regions[i];
-        if (other == region || other->id == 0 || pthread_mutex_trylock(&other->lock) != 0) continue;
+        if (other == region || other->id == 0 || !byre__dsm_trylock(other)) continue;
         if (other->id != 0 && other->splits > 0) close_region(other);
         byre__dsm_unlock(other);
     }

@@ -35,11 +35,10 @@ typedef struct dsm_msg {
 } dsm_msg_t;
 
 enum {
-    DSM_WISH = 1, /* REQUEST: the first unit is a wish too, like those behind it */
-    DSM_HAVE = 2, /* REQUEST: the requester has copies to read */
-    DSM_OWN = 4,  /* DATA, GRANT, dynamic manager: the requester is the owner now */
-    DSM_FAILED =
-        8, /* LOST: say what has become of it. CONFIRM: after that LOST, nothing has come */
+    DSM_WISH = 1,   /* REQUEST: the first unit is a wish too, like those behind it */
+    DSM_HAVE = 2,   /* REQUEST: the requester has copies to read */
+    DSM_OWN = 4,    /* DATA, GRANT, dynamic manager: the requester is the owner now */
+    DSM_FAILED = 8, /* LOST: to be answered by CONFIRM. CONFIRM: after LOST, nothing has come */
     DSM_CLOSED = 16 /* FORWARD, DATA, GRANT: no CONFIRM is awaited: manager.c */
 };
 

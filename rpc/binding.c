@@ -60,8 +60,8 @@ static int node_of(int rank)
 }
 
 /* Of `count` entries that suit. */
-static const byre__rpc_entry_t *prefer(const byre_rpc_binding_t binding,
-                                       const byre__rpc_entry_t *entries, size_t count)
+static const byre__rpc_entry_t *prefer(byre_rpc_binding_t binding, const byre__rpc_entry_t *entries,
+                                       size_t count)
 {
     int self = byre__nodes.rank;
     if (binding->attr.pick == BYRE_RPC_ROUND_ROBIN) return &entries[binding->turn++ % count];
@@ -73,7 +73,7 @@ static const byre__rpc_entry_t *prefer(const byre_rpc_binding_t binding,
 }
 
 /* Under the lock. Leaves those that suit at the beginning. */
-static size_t sift(const byre_rpc_binding_t binding, byre__rpc_entry_t *entries, size_t count)
+static size_t sift(byre_rpc_binding_t binding, byre__rpc_entry_t *entries, size_t count)
 {
     size_t kept = 0;
     bool one = binding->attr.pick == BYRE_RPC_RANK && !binding->lost;
@@ -237,7 +237,7 @@ int byre_rpc_bind(const byre_rpc_interface_t *interface, const char *name,
     pthread_mutex_init(&binding->lock, NULL);
     binding->interface = interface;
     if (attr != NULL) binding->attr = *attr;
-    memcpy(binding->name, name, strlen(name));
+    memcpy(binding->name, name, strlen(name) + 1);
     binding->looks = byre__rpc_inspect(interface);
     error = binding->looks == NULL ? BYRE_ENOMEM : find_server(binding);
     if (error == BYRE_OK && interface->shared_count > 0) error = place_shared(binding);

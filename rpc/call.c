@@ -359,15 +359,15 @@ static int find_binding(const byre_rpc_interface_t *interface, uint32_t number,
     return *binding_out == NULL ? BYRE_ENOTFOUND : BYRE_OK;
 }
 
-int byre_rpc_call(const byre_rpc_interface_t *interface, uint32_t number, void *frame)
+int byre_rpc_call(const byre_rpc_interface_t *interface, uint32_t proc, void *frame)
 {
     _Alignas(16) unsigned char room[BYRE_AM_INLINE], answer[BYRE_AM_INLINE];
     struct call call;
     byre_rpc_binding_t binding;
-    int error = find_binding(interface, number, &binding);
-    if (error != BYRE_OK) return refuse(interface, number, frame, error);
+    int error = find_binding(interface, proc, &binding);
+    if (error != BYRE_OK) return refuse(interface, proc, frame, error);
     atomic_fetch_add_explicit(&binding->calls, 1, memory_order_relaxed);
-    prepare(&call, binding, number, frame);
+    prepare(&call, binding, proc, frame);
     do {
         call.may_have_run = false;
         error = send_call(&call, room, answer, sizeof answer);
@@ -403,21 +403,21 @@ static void leave_stack(struct call *call)
     if (copy == NULL) call->bytes.used = 0;
 }
 
-int byre_rpc_begin(const byre_rpc_interface_t *interface, uint32_t number, const void *frame,
+int byre_rpc_begin(const byre_rpc_interface_t *interface, uint32_t proc, const void *frame,
                    byre_rpc_future_t *future_out)
 {
     _Alignas(16) unsigned char room[BYRE_AM_INLINE];
     byre_rpc_binding_t binding;
-    int error = find_binding(interface, number, &binding);
+    int error = find_binding(interface, proc, &binding);
     if (error == BYRE_OK && (frame == NULL || future_out == NULL)) error = BYRE_EINVAL;
-    if (error != BYRE_OK) return refuse(interface, number, NULL, error);
-    size_t bytes = interface->procs[number].frame_bytes;
+    if (error != BYRE_OK) return refuse(interface, proc, NULL, error);
+    size_t bytes = interface->procs[proc].frame_bytes;
     byre_rpc_future_t future = malloc(sizeof *future + bytes);
-    if (future == NULL) return refuse(interface, number, NULL, BYRE_ENOMEM);
+    if (future == NULL) return refuse(interface, proc, NULL, BYRE_ENOMEM);
     struct call *call = &future->call;
     memcpy(future->frame, frame, bytes);
     atomic_fetch_add(&binding->calls, 1);
-    prepare(call, binding, number, future->frame);
+    prepare(call, binding, proc, future->frame);
     while ((error = send_call(call, room, NULL, 0)) != BYRE_OK) {
         release(call);
         if (!may_go_elsewhere(call, error)) break;

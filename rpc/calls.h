@@ -194,6 +194,7 @@ struct byre_rpc_server {
     /* byre__rpc_serving guards what follows */
     struct byre__rpc_job *first, **end; /* calls that wait for a thread */
     _Atomic unsigned waiting;           /* how many; anyone may look */
+    bool waking;                        /* pool.c: a thread is on its way that passes on */
     unsigned active;          /* threads that run its procedures and do not wait in calls */
     _Atomic unsigned running; /* calls that are run; anyone may look */
 };
@@ -217,15 +218,15 @@ typedef enum byre__rpc_verdict {
 } byre__rpc_verdict_t;
 
 /* On the engine. `again`: the procedure may run once more. */
-byre__rpc_verdict_t byre__rpc_filter(int client, uint64_t call, bool again);
+byre__rpc_verdict_t byre__rpc_filter(int rank, uint64_t call, bool again);
 /* Send a reply, and keep it for duplicates if `keep`. bytes begin with a byre__rpc_wire_reply_t; they are
  * taken over, or copied if borrowed. So is `bulk`, malloc's, an array that travels apart, or NULL. Any
  * thread. */
-void byre__rpc_answer(int client, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk,
+void byre__rpc_answer(int rank, uint64_t call, byre__rpc_bytes_t *bytes, void *bulk,
                       size_t bulk_bytes, bool keep);
-void byre__rpc_answer_error(int client, uint64_t call, int error, bool ran);
+void byre__rpc_answer_error(int rank, uint64_t call, int error, bool ran);
 /* The call has an end without an answer. */
-void byre__rpc_filter_end(int client, uint64_t call);
+void byre__rpc_filter_end(int rank, uint64_t call);
 void byre__rpc_on_taken(const byre_am_t *am, void *arg);
 int byre__rpc_filter_start(void);
 void byre__rpc_filter_stop(void);
@@ -245,6 +246,7 @@ typedef struct byre__rpc_job {
     void *bulk; /* malloc's: the payload, which is the arguments, or the array that travels apart */
     size_t bulk_bytes;
     bool apart;
+    bool passes_on; /* the pool's: its thread starts the next one, too */
     unsigned char small[256];
 } byre__rpc_job_t;
 
@@ -262,7 +264,8 @@ void byre__rpc_pool_unblock(byre_rpc_server_t server);
 void byre__rpc_pool_stop(void); /* ends the threads */
 /* The first that waits, or NULL. With byre__rpc_serving. */
 byre__rpc_job_t *byre__rpc_queue_take(byre_rpc_server_t server);
-bool byre__rpc_queue_add(byre_rpc_server_t server, byre__rpc_job_t *job);
+/* False: as many wait as may, and `more`. */
+bool byre__rpc_queue_add(byre_rpc_server_t server, byre__rpc_job_t *job, unsigned more);
 /* Without the lock. NULL: it does not wait. */
 byre__rpc_job_t *byre__rpc_queue_remove(byre_rpc_server_t server, int client, uint64_t call);
 int byre__rpc_polled_submit(byre__rpc_job_t *job);   /* on the engine */

@@ -58,7 +58,6 @@ static struct kept *new_kept(size_t room)
     struct kept *kept = malloc(sizeof *kept);
     if (kept == NULL) return NULL;
     *kept = (struct kept){ .users = 1, .room = room };
-    if (room == 0) return kept;
     kept->data = malloc(room);
     if (kept->data != NULL) return kept;
     free(kept);
@@ -84,7 +83,7 @@ static void send_kept(int client, struct kept *kept)
     if (bulky) atomic_fetch_add(&kept->users, 1);
     int error = byre__rpc_send(client, BYRE__AM_RPC_REPLY, kept->data, kept->bytes, kept->bulk,
                                kept->bulk_bytes, bulky ? was_sent : NULL, kept, BYRE__RPC_QUEUE);
-    if (bulky && error != BYRE_OK) let_go(kept);
+    if (bulky && error != BYRE_OK) atomic_fetch_sub(&kept->users, 1); /* the caller has it too */
 }
 
 /* ---- entries ---------------------------------------------------------------------------------------------- */

@@ -60,7 +60,7 @@ int byre__rpc_graph_own(byre__rpc_graph_t *graph, const byre__rpc_owner_t *owner
 byre__rpc_owner_t *byre__rpc_graph_owner(const byre__rpc_graph_t *graph, uint32_t id);
 int byre__rpc_graph_extra(byre__rpc_graph_t *graph, uint32_t id);
 
-/* ---- the hot path ------------------------------------------------------------------------------- */
+/* ---- the hot path ------------------------------------------------------------------------------ */
 
 static inline uint32_t byre__rpc_slot_of(const byre__rpc_graph_t *graph, uintptr_t address)
 {

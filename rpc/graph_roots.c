@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- numbers of pointer types ------------------------------------------------------------------- */
+/* ---- numbers of pointer types ------------------------------------------------------------------ */
 
 static int add_code(byre__rpc_codes_t *codes, const byre_rpc_type_t *via)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reading values and objects: what calls and replies share. Described in marshal_unpack.c. */
+/* Reading values and objects: what calls and replies share. Described in marshal_unpack.c and
+ * marshal_refs.c. */
 #ifndef BYRE__RPC_MARSHAL_UNPACK_H
 #define BYRE__RPC_MARSHAL_UNPACK_H
 
@@ -73,6 +74,9 @@ void byre__rpc_unpacker_fini(byre__rpc_unpacker_t *unpacker);
 
 int byre__rpc_unpack_head(byre__rpc_unpacker_t *unpacker, const byre_rpc_proc_t *proc,
                           unsigned char what);
+/* Room for one item more; NULL: no memory. */
+void *byre__rpc_list_add(byre__rpc_list_t *list, size_t each);
+
 int byre__rpc_unpack_value(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *type, void *place,
                            const void *container);
 int byre__rpc_unpack_reference(byre__rpc_unpacker_t *unpacker, const byre_rpc_type_t *via,

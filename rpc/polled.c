@@ -11,7 +11,7 @@
 int byre__rpc_polled_submit(byre__rpc_job_t *job)
 {
     pthread_mutex_lock(&byre__rpc_serving);
-    bool added = byre__rpc_queue_add(job->server, job);
+    bool added = byre__rpc_queue_add(job->server, job, 0);
     pthread_mutex_unlock(&byre__rpc_serving);
     return added ? BYRE_OK : BYRE_EAGAIN;
 }

@@ -7,14 +7,19 @@
  * will run it, and nothing is handed over (leader and followers: Schmidt et al. 2000). If somebody does, it
  * looks for what it is given as long as cores are to spare. Waking it from sleep costs more than most calls.
  *
- *   submit --an idle thread, below the bound--> given to it: the one that drives, else the top of the pile
- *     |----none, below the bound--> a new thread
- *     `----at the bound--> waits; a thread that ends a call of this server takes the first that waits
+ *   submit --below the bound, nobody on the way--> given to an idle thread: the one that drives, else the
+ *     |                                            top of the pile; else to a new one
+ *     `--otherwise--> waits; for a thread that ends a call of this server, or for the one that is on the way
+ *
+ * A thread that was woken, or created, is *on the way* until it begins. Then it first passes on: it starts a thread
+ * for the next call that waits, if the bound allows. So the engine wakes one thread for a burst of calls, and the
+ * threads wake one another as long as that is faster than to work the calls off.
  *
  * Invariants
  *  1. A server's `active` threads are those that run its procedures but for those that wait in calls of their
  *     own. It does not exceed the bound when a call begins. So nested calls find a thread, however deep.
- *  2. When calls of a server wait, `active` is at its bound: whoever lowers it takes the next.
+ *  2. When calls of a server wait, `active` is at its bound, and whoever lowers it takes the next; or a thread is
+ *     on the way (`waking`).
  *  3. A thread on the pile is taken off it by the one who gives it a call, or by itself to end.
  *
  * byre__rpc_serving guards the pile, the queues and the counts.
@@ -39,7 +44,7 @@ enum { WATCH_NS = 50000, WATCH_SPARE_NS = 200000, LOOKS_PER_CLOCK = 32 };
 /* A worker's word: it spins on it, then sleeps. */
 enum { NOTHING, GIVEN, ASLEEP };
 
-struct worker {           /* on its thread's stack */
+struct worker {           /* its thread's */
     struct worker *below; /* in the pile */
     byre__rpc_job_t *job; /* given; NULL: to end */
     _Atomic uint32_t word;
@@ -53,7 +58,8 @@ static struct {
     bool stopping;
 } pool;
 
-static _Thread_local struct worker *self;
+static _Thread_local struct worker own;
+static _Thread_local struct worker *self; /* own, of a worker; else NULL */
 
 static void futex(_Atomic uint32_t *word, int op, uint32_t value)
 {
@@ -72,9 +78,9 @@ byre__rpc_job_t *byre__rpc_queue_take(byre_rpc_server_t server)
     return job;
 }
 
-bool byre__rpc_queue_add(byre_rpc_server_t server, byre__rpc_job_t *job)
+bool byre__rpc_queue_add(byre_rpc_server_t server, byre__rpc_job_t *job, unsigned more)
 {
-    if (atomic_load(&server->waiting) >= server->attr.queue) return false;
+    if (atomic_load(&server->waiting) >= server->attr.queue + more) return false;
     job->next = NULL;
     *server->end = job;
     server->end = &job->next;
@@ -112,8 +118,7 @@ static struct worker *take_idle(void)
     return worker;
 }
 
-/* Without the lock: the worker is off the pile, and may be gone after this. One that is woken may have been put
- * behind this thread, on the same core, where it would wait until this one has spun its time. */
+/* Without the lock: the worker is off the pile, and may be gone after this. */
 static void give(struct worker *worker, byre__rpc_job_t *job)
 {
     worker->job = job;
@@ -121,11 +126,11 @@ static void give(struct worker *worker, byre__rpc_job_t *job)
         atomic_store_explicit(&worker->word, GIVEN, memory_order_relaxed);
     } else if (atomic_exchange(&worker->word, GIVEN) == ASLEEP) {
         futex(&worker->word, FUTEX_WAKE_PRIVATE, 1);
-        (void)sched_yield();
+        if (byre__in_handler()) byre__engine_woke = true;
     }
 }
 
-static void *work(void *job);
+static void *work(void *first);
 
 static bool room_for_thread(void)
 {
@@ -183,48 +188,78 @@ static void count_end(byre_rpc_server_t server)
     atomic_fetch_sub(&server->running, 1);
 }
 
+/* It could not be started. */
+static void uncount(byre_rpc_server_t server)
+{
+    pthread_mutex_lock(&byre__rpc_serving);
+    count_end(server);
+    server->waking = false;
+    pthread_mutex_unlock(&byre__rpc_serving);
+}
+
 int byre__rpc_pool_submit(byre__rpc_job_t *job)
 {
     byre_rpc_server_t server = job->server;
     struct worker *worker = NULL;
     int error = BYRE_OK;
+    job->passes_on = false;
     pthread_mutex_lock(&byre__rpc_serving);
-    bool now = server->active < server->attr.threads && !pool.stopping;
+    unsigned room =
+        server->active < server->attr.threads ? server->attr.threads - server->active : 0;
+    bool now = room > 0 && !server->waking && !pool.stopping;
     if (now) {
         count_begin(server);
         worker = take_idle();
-    } else if (!byre__rpc_queue_add(server, job)) {
+        job->passes_on = server->waking = worker == NULL || worker != self;
+    } else if (!byre__rpc_queue_add(server, job, room)) {
         error = BYRE_EAGAIN;
     }
     pthread_mutex_unlock(&byre__rpc_serving);
     if (!now) return error;
     error = start(worker, job);
-    if (error == BYRE_OK) return BYRE_OK;
-    pthread_mutex_lock(&byre__rpc_serving);
-    count_end(server);
-    pthread_mutex_unlock(&byre__rpc_serving);
+    if (error != BYRE_OK) uncount(server);
     return error;
+}
+
+/* With the lock: the next call that waits, if a thread may be woken for it. */
+static byre__rpc_job_t *take_next(byre_rpc_server_t server, struct worker **worker_out)
+{
+    if (server->waking || server->active >= server->attr.threads) return NULL;
+    byre__rpc_job_t *job = byre__rpc_queue_take(server);
+    if (job == NULL) return NULL;
+    count_begin(server);
+    *worker_out = take_idle();
+    job->passes_on = server->waking = true;
+    return job;
+}
+
+enum event { BLOCKS, ARRIVES };
+
+/* The calling thread, which has a call of the server, lets others go on. */
+static void start_next(byre_rpc_server_t server, enum event event)
+{
+    struct worker *worker = NULL;
+    pthread_mutex_lock(&byre__rpc_serving);
+    if (event == BLOCKS)
+        server->active--;
+    else
+        server->waking = false;
+    byre__rpc_job_t *job = take_next(server, &worker);
+    pthread_mutex_unlock(&byre__rpc_serving);
+    while (job != NULL && start(worker, job) != BYRE_OK) {
+        uncount(server);
+        byre__rpc_job_refuse(job, BYRE_EAGAIN);
+        pthread_mutex_lock(&byre__rpc_serving);
+        job = take_next(server, &worker);
+        pthread_mutex_unlock(&byre__rpc_serving);
+    }
 }
 
 /* ---- waiting in a call: invariant 1 ---------------------------------------------------------------------------- */
 
 void byre__rpc_pool_block(byre_rpc_server_t server)
 {
-    struct worker *worker = NULL;
-    pthread_mutex_lock(&byre__rpc_serving);
-    server->active--;
-    byre__rpc_job_t *job =
-        server->active < server->attr.threads ? byre__rpc_queue_take(server) : NULL;
-    if (job != NULL) {
-        count_begin(server);
-        worker = take_idle();
-    }
-    pthread_mutex_unlock(&byre__rpc_serving);
-    if (job == NULL || start(worker, job) == BYRE_OK) return;
-    pthread_mutex_lock(&byre__rpc_serving);
-    count_end(server);
-    pthread_mutex_unlock(&byre__rpc_serving);
-    byre__rpc_job_refuse(job, BYRE_EAGAIN);
+    start_next(server, BLOCKS);
 }
 
 void byre__rpc_pool_unblock(byre_rpc_server_t server)
@@ -283,12 +318,12 @@ static byre__rpc_job_t *next_job(struct worker *worker)
 
 static void *work(void *first)
 {
-    struct worker worker = { .job = NULL };
     byre__rpc_job_t *job = first;
-    self = &worker;
+    self = &own;
     (void)pthread_setname_np(pthread_self(), "byre-rpc");
     while (job != NULL) {
         byre_rpc_server_t server = job->server;
+        if (job->passes_on) start_next(server, ARRIVES);
         byre__rpc_job_run(job, true);
         pthread_mutex_lock(&byre__rpc_serving);
         count_end(server);
@@ -296,7 +331,7 @@ static void *work(void *first)
         if (job != NULL)
             count_begin(server);
         else
-            job = next_job(&worker);
+            job = next_job(self);
         pthread_mutex_unlock(&byre__rpc_serving);
     }
     return NULL;

@@ -20,7 +20,8 @@ typedef struct byre__fault {
 } byre__fault_t;
 
 /* Returns true when the access may be retried. Called in the signal handler with errno saved:
- * async-signal-safe only. */
+ * async-signal-safe only, until it has made sure that the thread was in application code, which holds no lock
+ * of the runtime, of MPI or of the allocator: from there on it may do what that code could (dsm/fault.c). */
 typedef bool (*byre__fault_fn)(const byre__fault_t *fault, void *arg);
 
 int byre__fault_init(void);  /* takes SIGSEGV (and SIGBUS), remembers the previous handlers */

@@ -73,6 +73,7 @@ static struct {
 _Atomic uint32_t byre__engine_activity;
 _Atomic int byre__engine_unannounced;
 unsigned byre__engine_turns;
+bool byre__engine_woke;
 _Atomic int byre__service_deep;
 bool byre__cores_short, byre__cores_spare;
 int byre__fast_looks;
@@ -334,7 +335,12 @@ static bool wait_for(struct wait *wait)
     if (wait->driving) byre__sleep_unwatch();
     for (unsigned looks = 1; result == 0; looks++) {
         if (wait->driving) {
-            if (byre__engine_poll() > 0) looks = 1, wait->started_ns = 0;
+            if (byre__engine_poll() > 0) {
+                looks = 1, wait->started_ns = 0;
+            } else if (__builtin_expect(byre__engine_woke, 0)) {
+                byre__engine_woke = false;
+                sched_yield();
+            }
         } else {
             wait->driving = byre__drive_try();
         }

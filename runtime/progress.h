@@ -65,6 +65,10 @@ int byre__engine_poll(void);
 int byre__engine_look(void);
 extern unsigned byre__engine_turns; /* the driver's: how many there were */
 
+/* The driver's: a handler has woken a thread, which may have been put behind the driver on the same core, where
+ * it would wait until that has spun its time. So the driver yields before it spins on. */
+extern bool byre__engine_woke;
+
 /* Work in progress that no bell announces (a rendezvous that MPI has to move on). */
 extern _Atomic int byre__engine_unannounced;
 

@@ -23,7 +23,9 @@ static void differ(void)
     base = NULL;
     EXPECT(error, byre_dsm_alloc(2 * page, &attr, &base));
     if (base != NULL) EXPECT(BYRE_OK, byre_dsm_free(base));
-    attr = (byre_dsm_attr_t){ .home_rank = me == ranks - 1 ? ranks : 0 };
+    attr = (byre_dsm_attr_t){ .home_rank = me == 0 ? ranks : 0 }; /* it differs, too */
+    EXPECT(ranks > 1 ? BYRE_EINVAL : BYRE_ERANK, byre_dsm_alloc(page, &attr, &base));
+    attr.home_rank = ranks;
     EXPECT(BYRE_ERANK, byre_dsm_alloc(page, &attr, &base));
 }
 

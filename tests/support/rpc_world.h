@@ -121,7 +121,7 @@ static uint64_t draw(chance_t *chance, uint64_t below)
     return (x ^ (x >> 31)) % below;
 }
 
-/* ---- what can be pointed to ----------------------------------------------------------------------- */
+/* ---- what can be pointed to -------------------------------------------------------------------- */
 
 enum { MOST = 4096, CELLS_MOST = 6 };
 
@@ -316,10 +316,10 @@ __attribute__((unused)) static size_t picture(const stock_t *stock, unsigned cha
     return (size_t)(at - to);
 }
 
-/* ---- changing: the procedure --------------------------------------------------------------------- */
+/* ---- changing: the procedure ------------------------------------------------------------------- */
 
 /* Nothing is cut off where something is added: a new object in the place of a lost one is written over it
- * (Y3 of rpc/marshal_reply.c), which a local call would not do. */
+ * (Y3 of rpc/marshal_restore.c), which a local call would not do. */
 static void change_tree(stock_t *stock, bool cut, chance_t *chance)
 {
     if (stock->c_count == 0) return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Graphs: what [ptr] promises, shape by shape, and large ones. Invariants Y1 to Y3 of rpc/marshal_reply.c, R1 to R4
- * of rpc/graph_roots.c. */
+/* Graphs: what [ptr] promises, shape by shape, and large ones. Invariants Y1 to Y3 of rpc/marshal_reply.c and
+ * rpc/marshal_restore.c, R1 to R4 of rpc/graph_roots.c. */
 #include "rpc_tables.h"
 
 #include <check.h>
@@ -45,7 +45,7 @@ static const byre_rpc_field_t pair_params[] = {
 };
 static const byre_rpc_proc_t pair_proc = RPC_PROC(pair_frame_t, pair_params);
 
-/* ---- small shapes ------------------------------------------------------------------------------- */
+/* ---- small shapes ------------------------------------------------------------------------------ */
 
 static void ring_body(void *frame, void *arg)
 {
@@ -183,7 +183,7 @@ START_TEST(back_to_ref)
 }
 END_TEST
 
-/* ---- objects in objects --------------------------------------------------------------------------- */
+/* ---- objects in objects ------------------------------------------------------------------------ */
 
 typedef struct box {
     int32_t first;
@@ -348,7 +348,42 @@ START_TEST(resized)
 }
 END_TEST
 
-/* ---- objects that only their container explains ---------------------------------------------------- */
+/* A struct and its only field are the same bytes: the struct is the outer one, whichever is seen first. */
+typedef struct wrap {
+    int32_t cell;
+} wrap_t;
+static const byre_rpc_field_t wrap_fields[] = { RPC_FIELD(wrap_t, cell, &rpc_i32) };
+static const byre_rpc_type_t wrap_type =
+    RPC_STRUCT(wrap_t, wrap_fields, BYRE_RPC_F_FLAT | BYRE_RPC_F_CONTAINS);
+static const byre_rpc_type_t ptr_wrap = RPC_POINTER(&wrap_type, BYRE_RPC_F_PTR);
+typedef struct wrap_frame {
+    int32_t *cell; /* in,out, ptr */
+    wrap_t *wrap;  /* in,out, ptr */
+} wrap_frame_t;
+static const byre_rpc_field_t wrap_params[] = {
+    RPC_PARAM(wrap_frame_t, cell, &ptr_cell, RPC_INOUT),
+    RPC_PARAM(wrap_frame_t, wrap, &ptr_wrap, RPC_INOUT),
+};
+static const byre_rpc_proc_t wrap_proc = RPC_PROC(wrap_frame_t, wrap_params);
+
+static void wrap_body(void *frame, void *arg)
+{
+    (void)arg;
+    wrap_frame_t *f = frame;
+    ck_assert_ptr_eq(f->cell, &f->wrap->cell);
+    *f->cell = 4;
+}
+
+START_TEST(same_bytes)
+{
+    wrap_t wrap = { 3 };
+    wrap_frame_t frame = { &wrap.cell, &wrap };
+    OK(rpc_call(&wrap_proc, &frame, _i == 1, wrap_body, NULL));
+    ck_assert_int_eq(wrap.cell, 4);
+}
+END_TEST
+
+/* ---- objects that only their container explains ------------------------------------------------ */
 
 typedef union either {
     int32_t number;
@@ -531,7 +566,7 @@ START_TEST(long_unique)
 }
 END_TEST
 
-/* ---- what a new object may not be written over ------------------------------------------------------ */
+/* ---- what a new object may not be written over ------------------------------------------------- */
 
 typedef struct stale_frame {
     link_t *list; /* in,out, unique */
@@ -622,6 +657,7 @@ int main(void)
     tcase_add_loop_test(tests, overlap, 0, 2);
     tcase_add_loop_test(tests, prefix, 0, 2);
     tcase_add_loop_test(tests, resized, 0, 2);
+    tcase_add_loop_test(tests, same_bytes, 0, 2);
     tcase_add_loop_test(tests, behind_pointers, 0, 2);
     tcase_add_loop_test(tests, stale, 0, 2);
     tcase_add_loop_test(tests, long_list, 0, 2);

@@ -374,7 +374,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* ---- messages that are wrong --------------------------------------------------------------------- */
+/* ---- messages that are wrong ------------------------------------------------------------------- */
 
 /* Every beginning of a good message is a bad one, and a bad one changes nothing. */
 static void cut(const byre_rpc_proc_t *proc, void *frame, rpc_body_fn body, void *world,
@@ -399,6 +399,12 @@ static void cut(const byre_rpc_proc_t *proc, void *frame, rpc_body_fn body, void
                          BYRE_EPROTO);
         free(part);
     }
+    unsigned char *longer = calloc(1, trip.reply.used + 1);
+    memcpy(longer, trip.reply.data, trip.reply.used);
+    ck_assert_int_eq(
+        byre__rpc_unpack_reply(proc, longer, trip.reply.used + 1, NULL, trip.client, frame),
+        BYRE_EPROTO);
+    free(longer);
     ck_assert_mem_eq(before, world, world_bytes);
     OK(byre__rpc_unpack_reply(proc, trip.reply.data, trip.reply.used, NULL, trip.client, frame));
     free(before);
@@ -459,7 +465,7 @@ START_TEST(wrong_bytes)
 }
 END_TEST
 
-/* ---- unions and fields of variable length --------------------------------------------------------- */
+/* ---- unions and fields of variable length ------------------------------------------------------ */
 
 typedef union choice {
     int32_t number;
@@ -591,7 +597,7 @@ START_TEST(unions_null)
 }
 END_TEST
 
-/* ---- pointers that change ------------------------------------------------------------------------ */
+/* ---- pointers that change ---------------------------------------------------------------------- */
 
 typedef struct change_frame {
     int64_t **number; /* [in,out, ref] to [unique] */
@@ -742,7 +748,179 @@ START_TEST(cut_changes)
 }
 END_TEST
 
-/* ---- context handles ------------------------------------------------------------------------------ */
+/* ---- sides that disagree ----------------------------------------------------------------------- */
+
+static int64_t two(const void *container)
+{
+    (void)container;
+    return 2;
+}
+
+/* The reply's sizes are not those of the caller's memory. */
+START_TEST(reply_too_long)
+{
+    arrays_t a;
+    arrays_init(&a, 9);
+    rpc_trip_t trip;
+    OK(rpc_trip_there(&trip, &arrays_proc, &a.frame, false, arrays_body, NULL));
+    a.frame.n = 8;
+    arrays_t before = a;
+    ck_assert_int_eq(byre__rpc_unpack_reply(&arrays_proc, trip.reply.data, trip.reply.used, NULL,
+                                            trip.client, &a.frame),
+                     BYRE_EPROTO);
+    ck_assert_mem_eq(&before, &a, sizeof a);
+    rpc_trip_end(&trip);
+}
+END_TEST
+
+/* A size that is not what the server's own parameter says. */
+START_TEST(lying_client)
+{
+    byre_rpc_type_t type = arrays_in;
+    type.size_is = two;
+    byre_rpc_field_t params[RPC_COUNT(arrays_params)];
+    memcpy(params, arrays_params, sizeof params);
+    params[3].type = &type;
+    byre_rpc_proc_t lying = arrays_proc;
+    lying.params = params;
+    arrays_t a;
+    arrays_init(&a, 9);
+    rpc_trip_t trip = { 0 };
+    OK(byre__rpc_pack_call(&lying, &a.frame, false, &trip.call, NULL));
+    ck_assert_int_eq(unpack_limited(&arrays_proc, &trip, 0), BYRE_EPROTO);
+    a.frame.n = 2;
+    trip.call.used = 0;
+    a.length = 0;
+    OK(byre__rpc_pack_call(&lying, &a.frame, false, &trip.call, NULL));
+    OK(unpack_limited(&arrays_proc, &trip, 0));
+    rpc_trip_end(&trip);
+}
+END_TEST
+
+/* A result that is shorter than an [out] parameter says: the caller would read beyond it. */
+START_TEST(lying_server)
+{
+    byre_rpc_type_t type = change_result;
+    type.size_is = two;
+    byre_rpc_field_t params[RPC_COUNT(change_params)];
+    memcpy(params, change_params, sizeof params);
+    params[4].type = &type;
+    byre_rpc_proc_t lying = change_proc;
+    lying.params = params;
+    changed_t c;
+    changed_init(&c, false);
+    change_t how = KEEP;
+    rpc_trip_t trip;
+    OK(rpc_trip_there(&trip, &lying, &c.frame, false, change_body, &how));
+    changed_t before = c;
+    ck_assert_int_eq(byre__rpc_unpack_reply(&change_proc, trip.reply.data, trip.reply.used, NULL,
+                                            trip.client, &c.frame),
+                     BYRE_EPROTO);
+    ck_assert_mem_eq(&before, &c, sizeof c);
+    rpc_trip_end(&trip);
+}
+END_TEST
+
+static void grow_record(void *frame, void *arg)
+{
+    (void)arg;
+    ((record_frame_t *)frame)->record->room = 5;
+}
+
+START_TEST(grown_record)
+{
+    record_frame_t frame = { new_record(99, 2, 4) };
+    ck_assert_int_eq(rpc_call(&record_proc, &frame, false, grow_record, NULL), BYRE_EINVAL);
+    ck_assert_int_eq(frame.record->room, 4);
+    free(frame.record);
+}
+END_TEST
+
+/* The reference says less room than the struct that comes later. */
+START_TEST(small_record)
+{
+    record_frame_t frame = { new_record(99, 4, 4) };
+    rpc_trip_t trip;
+    OK(rpc_trip_there(&trip, &record_proc, &frame, false, NULL, NULL));
+    uint64_t room;
+    memcpy(&room, trip.call.data + 8, sizeof room);
+    ck_assert_uint_eq(room, 4);
+    room = 2;
+    memcpy(trip.call.data + 8, &room, sizeof room);
+    ck_assert_int_eq(unpack_limited(&record_proc, &trip, 0), BYRE_EPROTO);
+    rpc_trip_end(&trip);
+    free(frame.record);
+}
+END_TEST
+
+/* Every word of both messages is wrong once, in several ways: the address sanitizer is the judge. */
+static void wrong_word(const byre_rpc_proc_t *proc, void *frame, rpc_body_fn body, void *arg,
+                       size_t at, uint32_t word)
+{
+    rpc_trip_t trip;
+    OK(rpc_trip_there(&trip, proc, frame, false, body, arg));
+    if (at + 4 <= trip.call.used) {
+        rpc_trip_t wrong = { .call = { malloc(trip.call.used), trip.call.used, 0, false } };
+        memcpy(wrong.call.data, trip.call.data, trip.call.used);
+        memcpy(wrong.call.data + at, &word, 4);
+        int err = unpack_limited(proc, &wrong, 1 << 20);
+        ck_assert(err == BYRE_OK || err == BYRE_EPROTO);
+        free(wrong.call.data);
+    }
+    if (at + 4 <= trip.reply.used) {
+        uint32_t before = trip.client == NULL ? 0 : trip.client->count;
+        unsigned char *wrong = malloc(trip.reply.used);
+        memcpy(wrong, trip.reply.data, trip.reply.used);
+        memcpy(wrong + at, &word, 4);
+        int err = byre__rpc_unpack_reply(proc, wrong, trip.reply.used, NULL, trip.client, frame);
+        ck_assert(err == BYRE_OK || err == BYRE_EPROTO);
+        if (trip.client != NULL) rpc_keep_new(trip.client, before);
+        free(wrong);
+    }
+    rpc_trip_end(&trip);
+    rpc_pool_free();
+}
+
+static const uint32_t words[] = { 0, 1, 2, 3, 6, 100, INT32_MAX, UINT32_MAX };
+
+START_TEST(wrong_words_of_arrays)
+{
+    for (size_t at = 4; at < 1500; at += 4) {
+        arrays_t a;
+        arrays_init(&a, 9);
+        wrong_word(&arrays_proc, &a.frame, arrays_body, NULL, at, words[_i]);
+    }
+}
+END_TEST
+
+START_TEST(wrong_words_of_changes)
+{
+    for (size_t at = 4; at < 200; at += 4) {
+        changed_t *c = rpc_keep(malloc(sizeof *c)); /* begins with what a new number may replace */
+        changed_init(c, false);
+        change_t how = NEW;
+        wrong_word(&change_proc, &c->frame, change_body, &how, at, words[_i]);
+    }
+}
+END_TEST
+
+START_TEST(wrong_words_of_records)
+{
+    for (size_t at = 4; at < 400; at += 4) {
+        record_t *all[4] = { rpc_keep(new_record(1, 2, 4)), rpc_keep(new_record(3, 0, 0)),
+                             rpc_keep(new_record(-4, 1, 2)), rpc_keep(new_record(99, 0, 0)) };
+        char text[] = "text";
+        all[0]->choice.number = 5;
+        all[1]->choice.text = text;
+        all[2]->choice.point = (point_t){ 3, 4 };
+        for (int i = 0; i < 3; i++) all[i]->next = all[i + 1];
+        record_frame_t frame = { all[0] };
+        wrong_word(&record_proc, &frame, record_body, NULL, at, words[_i]);
+    }
+}
+END_TEST
+
+/* ---- context handles --------------------------------------------------------------------------- */
 
 typedef struct context_frame {
     void *in, *result;
@@ -804,6 +982,7 @@ int main(void)
 {
     Suite *suite = suite_create("marshal_types");
     TCase *tests = tcase_create("marshal_types");
+    tcase_set_timeout(tests, 30);
     tcase_add_loop_test(tests, values, 0, 2);
     tcase_add_test(tests, layout);
     tcase_add_loop_test(tests, appended, 0, 2);
@@ -821,6 +1000,14 @@ int main(void)
     tcase_add_loop_test(tests, unique_added, 0, 2);
     tcase_add_loop_test(tests, unique_dropped, 0, 2);
     tcase_add_test(tests, cut_changes);
+    tcase_add_test(tests, reply_too_long);
+    tcase_add_test(tests, lying_client);
+    tcase_add_test(tests, lying_server);
+    tcase_add_test(tests, grown_record);
+    tcase_add_test(tests, small_record);
+    tcase_add_loop_test(tests, wrong_words_of_arrays, 0, RPC_COUNT(words));
+    tcase_add_loop_test(tests, wrong_words_of_changes, 0, RPC_COUNT(words));
+    tcase_add_loop_test(tests, wrong_words_of_records, 0, RPC_COUNT(words));
     tcase_add_loop_test(tests, context_handles, 0, 2);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
