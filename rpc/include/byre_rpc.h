@@ -34,7 +34,8 @@ typedef enum byre_rpc_serving {
 typedef struct byre_rpc_export_attr {
     byre_rpc_serving_t serving;
     unsigned threads; /**< POPUP: most at once; 0 is 16 */
-    unsigned queue;   /**< calls that may wait for a thread, or for byre_rpc_serve; one more is refused with
+    unsigned
+        queue; /**< calls that may wait for a thread, or for byre_rpc_serve; one more is refused with
                            BYRE_EAGAIN; 0 is 1024 */
 } byre_rpc_export_attr_t;
 
@@ -91,13 +92,13 @@ typedef enum byre_rpc_pick {
 
 /** What has become of a call. */
 typedef struct byre_rpc_outcome {
-    int error;         /**< BYRE_OK; BYRE_EPEER the server has died; BYRE_ETIMEOUT; BYRE_ECANCELED;
+    int error;        /**< BYRE_OK; BYRE_EPEER the server has died; BYRE_ETIMEOUT; BYRE_ECANCELED;
                             BYRE_ENOTFOUND not exported (any more), or no binding; BYRE_EAGAIN its queue is
                             full; BYRE_EPROTO versions or messages do not fit; BYRE_EINVAL an argument
                             breaks its declaration; BYRE_ENOMEM */
-    int may_have_run;  /**< nonzero: the procedure may have run, once (or more, if idempotent) */
-    int rank;          /**< of the server, or -1 */
-    const char *proc;  /**< name of the procedure */
+    int may_have_run; /**< nonzero: the procedure may have run, once (or more, if idempotent) */
+    int rank;         /**< of the server, or -1 */
+    const char *proc; /**< name of the procedure */
 } byre_rpc_outcome_t;
 
 /** Called on the calling thread when a call has failed, before the stub returns. */
@@ -106,12 +107,12 @@ typedef void (*byre_rpc_failed_fn)(const byre_rpc_outcome_t *outcome, void *arg)
 /** How to bind. All zero is a good default. */
 typedef struct byre_rpc_bind_attr {
     byre_rpc_pick_t pick;
-    int rank;            /**< for BYRE_RPC_RANK */
-    int wait_ms;         /**< wait so long for the name to appear; -1: as long as it takes */
-    int timeout_ms;      /**< of each call, unless the procedure has its own; 0: none */
-    int rebind;          /**< nonzero: after a server's death the next call goes to another one of the name */
+    int rank;       /**< for BYRE_RPC_RANK */
+    int wait_ms;    /**< wait so long for the name to appear; -1: as long as it takes */
+    int timeout_ms; /**< of each call, unless the procedure has its own; 0: none */
+    int rebind; /**< nonzero: after a server's death the next call goes to another one of the name */
     byre_rpc_failed_fn failed;
-    void *arg;           /**< passed to it */
+    void *arg; /**< passed to it */
 } byre_rpc_bind_attr_t;
 
 typedef struct byre_rpc_binding *byre_rpc_binding_t; /**< a client's way to a server */
@@ -166,7 +167,8 @@ int byre_rpc_rank(byre_rpc_binding_t binding);
 
 /* ---- calls that do not wait ----------------------------------------------------------------- */
 
-typedef struct byre_rpc_future *byre_rpc_future_t; /**< a call under way; from the stub NAME_begin */
+typedef struct byre_rpc_future
+    *byre_rpc_future_t; /**< a call under way; from the stub NAME_begin */
 
 /**
  * Is a call over? Does not block. Its results are fetched by the stub NAME_end in any case.
