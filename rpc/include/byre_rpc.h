@@ -220,7 +220,8 @@ void byre_rpc_free(void *memory);
 
 /**
  * Call a procedure, as client stubs do: marshal, wait, unmarshal into the caller's own objects. After an error
- * the result in the frame is zero and nothing else has changed.
+ * the result in the frame is zero and nothing else has changed, but for an array of bytes ([ref], size_is, the
+ * only one) that was coming straight to its place.
  * @param interface  the interface
  * @param proc       its number
  * @param frame      arguments and result

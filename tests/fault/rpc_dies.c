@@ -100,8 +100,16 @@ static void names(void)
 {
     byre_rpc_binding_t binding = NULL;
     byre_rpc_bind_attr_t attr = { .pick = BYRE_RPC_RANK, .rank = victim, .wait_ms = -1 };
+    byre_rpc_binding_t round = NULL;
+    byre_rpc_bind_attr_t all = { .pick = BYRE_RPC_ROUND_ROBIN };
+    EXPECT(BYRE_OK, byre_rpc_bind(&test_interface, "server", &all, &round));
     about_to_wait();
     UNTIL(byre_peer_failed(victim));
+    for (int i = 0; i < 2 * (ranks - 1); i++) {
+        EQUAL(7, call_int(ADD, 3, 4) % 1000);
+        OUTCOME(BYRE_OK, 1);
+    }
+    EXPECT(BYRE_OK, byre_rpc_unbind(round));
     EXPECT(BYRE_ENOTFOUND, byre_rpc_bind(&test_interface, "server", &attr, &binding));
     for (int r = 0; r < ranks; r++) {
         if (r == victim) continue;
