@@ -1,50 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arguments and results from nothing to 16 MiB, in ordinary and in shared memory. */
-#include "rpc_tools.h"
-
-static uint64_t do_sum(uint64_t bytes, uint64_t seed, const unsigned char *data)
-{
-    return filled(data, bytes, seed) ? bytes : UINT64_MAX;
-}
-static uint64_t do_make(uint64_t bytes, uint64_t seed, unsigned char *data)
-{
-    fill(data, bytes, seed);
-    return bytes;
-}
-static uint64_t do_flip(uint64_t bytes, uint64_t seed, unsigned char *data)
-{
-    if (!filled(data, bytes, seed)) return UINT64_MAX;
-    fill(data, bytes, seed + 1);
-    return bytes;
-}
-static const struct procs procs = { .sum = do_sum, .make = do_make, .flip = do_flip };
-
-static void all_ways(uint64_t bytes, unsigned char *data)
-{
-    uint64_t seed = mix3((uint64_t)me, bytes, 3);
-    fill(data, bytes, seed);
-    EQUAL(bytes, call_bytes(SUM, bytes, seed, data));
-    OUTCOME(BYRE_OK, 1);
-    CHECK(filled(data, bytes, seed));
-    EQUAL(bytes, call_bytes(MAKE, bytes, seed + 7, data));
-    OUTCOME(BYRE_OK, 1);
-    CHECK(filled(data, bytes, seed + 7));
-    EQUAL(bytes, call_bytes(FLIP, bytes, seed + 7, data));
-    OUTCOME(BYRE_OK, 1);
-    CHECK(filled(data, bytes, seed + 8));
-}
-
-/* Arguments in shared memory: pages that MPI must not see. */
-static void in_shared_memory(void)
-{
-    static const size_t sizes[] = { 8, 4000, 5000, 100000 };
-    for (size_t i = 0; i < LENGTH(sizes); i++) {
-        unsigned char *data = byre_dsm_malloc(sizes[i]);
-        CHECK(data != NULL);
-        all_ways(sizes[i], data);
-        EXPECT(BYRE_OK, byre_dsm_free(data));
-    }
-}
+/* Arguments and results from nothing to 16 MiB. */
+#include "rpc_bytes.h"
 
 /* Several at once, of sizes that travel in different ways. */
 static void futures_of(unsigned char *data)
@@ -79,7 +35,7 @@ int main(void)
     start();
     unsigned char *data = room_for(16 * MIB);
     for (size_t i = 0; i < LENGTH(servings); i++) {
-        byre_rpc_server_t server = export_as("large", &procs, servings[i], 0, 0);
+        byre_rpc_server_t server = export_as("large", &bytes_procs, servings[i], 0, 0);
         byre_rpc_binding_t binding = bind_to("large", right(), 0);
         EXPECT(BYRE_OK, byre_barrier());
         for (uint64_t bytes = 1; bytes <= MIB; bytes *= 4) all_ways(bytes, data);
@@ -88,7 +44,6 @@ int main(void)
         all_ways(0, data);
         if (ranks <= 2) all_ways(16 * MIB, data);
         futures_of(data);
-        in_shared_memory();
         EXPECT(BYRE_OK, byre_barrier());
         EXPECT(BYRE_OK, byre_rpc_unbind(binding));
         EXPECT(BYRE_OK, byre_rpc_unexport(server));

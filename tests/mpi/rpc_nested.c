@@ -4,7 +4,7 @@
 
 enum { DEPTH = 50 };
 
-static byre_rpc_server_t server;
+static _Atomic(byre_rpc_server_t) server;
 
 /* Down to depth 0: the sum of the ranks on the way. */
 static int down(int depth, int tag)
