@@ -37,7 +37,7 @@ static const char help_text[] =
     "                    seq_write and random\n"
     "  --variants LIST   p2p: blocking,sync,isend,callback,eventfd,signal,copy,cow,cow_write,\n"
     "                    irecv,get_message; am: roundtrip,computing,rate,bandwidth;\n"
-    "                    rpc: null,in,out,both,rate or engine,popup,engine_computing,\n"
+    "                    rpc: null,in,out,both,graph,rate or engine,popup,engine_computing,\n"
     "                    popup_computing;\n"
     "                    service: cost,request,idle; dsm: read_miss,write_miss,upgrade,\n"
     "                    ping_pong,false_sharing,seq_read,seq_write,random,barrier,lock, or\n"

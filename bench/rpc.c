@@ -8,13 +8,19 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
-#define VARIANTS "engine,popup,engine_computing,popup_computing,null,in,out,both,rate"
+#define VARIANTS "engine,popup,engine_computing,popup_computing,null,in,out,both,graph,rate"
 
-enum { ID_STOP, MOST_CALLS = 64 };
+enum { ID_STOP, MOST_CALLS = 64, MOST_NODES = 1000000 };
+
+struct node {
+    int64_t value;
+    struct node *next;
+};
 
 struct bench_rpc {
     struct pair pair;
@@ -24,7 +30,8 @@ struct bench_rpc {
     size_t there, back; /* bytes of the floor's messages */
     uint32_t proc;
     enum peer_wire wire;
-    int calls; /* under way at once */
+    struct node *nodes; /* the leader's list */
+    int calls;          /* under way at once */
     _Atomic unsigned stops;
     unsigned stops_seen;
 };
@@ -63,17 +70,51 @@ static const byre_rpc_field_t in_params[] = BYTES(BYRE_RPC_IN);
 static const byre_rpc_field_t out_params[] = BYTES(BYRE_RPC_OUT);
 static const byre_rpc_field_t both_params[] = BYTES(BYRE_RPC_IN | BYRE_RPC_OUT);
 
+/* A list: one object a node, found by following pointers, restored in place. */
+static const byre_rpc_type_t t_i64 = { .name = "int64_t",
+                                       .kind = BYRE_RPC_INT,
+                                       .flags = BYRE_RPC_F_FLAT | BYRE_RPC_F_SIGNED,
+                                       .align = 8,
+                                       .size = 8 };
+static const byre_rpc_type_t t_node;
+static const byre_rpc_type_t t_next = { .name = "node *",
+                                        .kind = BYRE_RPC_POINTER,
+                                        .flags = BYRE_RPC_F_PTR,
+                                        .align = 8,
+                                        .size = 8,
+                                        .element = &t_node };
+static const byre_rpc_field_t node_fields[] = {
+    { "value", &t_i64, offsetof(struct node, value), 0, 0 },
+    { "next", &t_next, offsetof(struct node, next), 0, 0 },
+};
+static const byre_rpc_type_t t_node = { .name = "node",
+                                        .kind = BYRE_RPC_STRUCT,
+                                        .align = 8,
+                                        .count = 2,
+                                        .size = sizeof(struct node),
+                                        .fields = node_fields };
+static const byre_rpc_field_t graph_params[] = {
+    { "list", &t_next, offsetof(struct frame, data), 0, BYRE_RPC_IN | BYRE_RPC_OUT },
+};
+
 static void do_nothing(const void *procs, void *frame)
 {
     (void)procs, (void)frame;
 }
 
-enum { PROC_NULL = PEER_NULL, PROC_IN = PEER_IN, PROC_OUT = PEER_OUT, PROC_BOTH = PEER_BOTH };
+enum {
+    PROC_NULL = PEER_NULL,
+    PROC_IN = PEER_IN,
+    PROC_OUT = PEER_OUT,
+    PROC_BOTH = PEER_BOTH,
+    PROC_GRAPH
+};
 static const byre_rpc_proc_t procs[] = {
     { "null", NULL, 0, BYRE_RPC_P_ASYNC, 1, 0, do_nothing },
     { "in", in_params, 2, 0, sizeof(struct frame), 0, do_nothing },
     { "out", out_params, 2, 0, sizeof(struct frame), 0, do_nothing },
     { "both", both_params, 2, 0, sizeof(struct frame), 0, do_nothing },
+    { "graph", graph_params, 1, 0, sizeof(struct frame), 0, do_nothing },
 };
 static void *client;
 static const byre_rpc_interface_t interface = {
@@ -118,7 +159,8 @@ static double call_byre(void *arg, int n)
     if (!pair->leader) return serve(bench);
     double start = now();
     for (int i = 0; i < n; i++) {
-        struct frame frame = { pair->bytes, pair->out };
+        bool graph = bench->proc == PROC_GRAPH;
+        struct frame frame = { pair->bytes, graph ? (void *)bench->nodes : pair->out };
         check_byre("byre_rpc_call", byre_rpc_call(&interface, bench->proc, &frame));
     }
     double seconds = now() - start;
@@ -222,6 +264,7 @@ static const struct figure {
     { "rpc.in", "popup", PROC_IN, true, false, false, 0 },
     { "rpc.out", "engine", PROC_OUT, false, false, false, 0 },
     { "rpc.both", "popup", PROC_BOTH, true, false, false, 0 },
+    { "rpc.graph", "engine", PROC_GRAPH, false, false, false, 0 },
 };
 static const struct figure rates[] = {
     { "rpc.rate", "engine", PROC_NULL, false, false, false, 0 },
@@ -241,7 +284,7 @@ static const struct figure peers[] = {
 static void measure(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
                     const struct figure *figure)
 {
-    bool rate = bench->calls > 0;
+    bool rate = bench->calls > 0, graph = figure->proc == PROC_GRAPH;
     batch_fn call = figure->peer ? call_peer : call_byre;
     struct contest contest =
         contest_make(opt, rate ? rate_floor : call_floor, rate ? rate_byre : call, bench);
@@ -251,16 +294,19 @@ static void measure(const struct options *opt, const struct crew *crew, struct b
                        .transport = transport_name(crew->first, crew->last),
                        .floor_name = rate ? "MPI_Isend and Irecv" : raw_blocking.name,
                        .ranks = crew->size,
-                       .counts = rate,
-                       .size = rate ? (size_t)bench->calls : bench->pair.bytes,
+                       .counts = rate || graph,
+                       .size = rate    ? (size_t)bench->calls
+                               : graph ? bench->pair.bytes / sizeof(struct node)
+                                       : bench->pair.bytes,
                        .unit = rate ? "call/s" : "us" };
 
     bench->computing = figure->computing;
     bench->proc = figure->proc;
     bench->wire = figure->wire;
     contest.foreign = figure->peer;
-    bench->there = figure->proc == PROC_IN || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
-    bench->back = figure->proc == PROC_OUT || figure->proc == PROC_BOTH ? bench->pair.bytes : 0;
+    bool both = figure->proc == PROC_BOTH || graph;
+    bench->there = figure->proc == PROC_IN || both ? bench->pair.bytes : 0;
+    bench->back = figure->proc == PROC_OUT || both ? bench->pair.bytes : 0;
     if (bench->pair.leader && !figure->peer)
         check_byre("byre_rpc_use", byre_rpc_use(&interface, bench->bindings[figure->popup]));
     contest_run(crew, &contest, &samples);
@@ -290,6 +336,22 @@ static void run_figure(const struct options *opt, const struct crew *crew, struc
         bench->calls = 0;
         measure(opt, crew, bench, figure);
     }
+}
+
+static void run_graph(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
+                      const struct figure *figure)
+{
+    size_t most = opt->quick ? 10000 : MOST_NODES;
+
+    bench->nodes = calloc(most, sizeof *bench->nodes);
+    if (!bench->nodes) bench_die("calloc", "no memory for a list");
+    for (size_t n = opt->quick ? 100 : 1; n <= most; n *= 100) {
+        for (size_t i = 0; i < n; i++)
+            bench->nodes[i] = (struct node){ (int64_t)i, i + 1 < n ? &bench->nodes[i + 1] : NULL };
+        bench->pair.bytes = n * sizeof *bench->nodes;
+        measure(opt, crew, bench, figure);
+    }
+    free(bench->nodes);
 }
 
 static void run_rate(const struct options *opt, const struct crew *crew, struct bench_rpc *bench,
@@ -375,7 +437,9 @@ int subject_rpc(const struct options *opt)
     if (crew.member) pair_init(&bench.pair, &crew, options_longest(opt, 16777216), opt->window);
     open_rpc(&bench, &crew);
     for (int i = 0; crew.member && i < COUNT(figures); i++)
-        if (wanted(opt, &figures[i])) run_figure(opt, &crew, &bench, &figures[i]);
+        if (wanted(opt, &figures[i]))
+            (figures[i].proc == PROC_GRAPH ? run_graph : run_figure)(opt, &crew, &bench,
+                                                                     &figures[i]);
     for (int i = 0; crew.member && i < COUNT(rates); i++)
         if (wanted(opt, &rates[i])) run_rate(opt, &crew, &bench, &rates[i]);
     if (crew.member && opt->peers) run_peers(opt, &crew, &bench);
