@@ -201,13 +201,37 @@ void dsm_order_barriers(const struct dsm *dsm, bool raw, int n)
 
 /* ---- the array's state ------------------------------------------------------------------------- */
 
-/* Few of many units: even a small number of them, in random order, has no equal distances in a row. */
+/* Would a fault there, after those in `recent`, be the fourth at equal distances? Then it would begin a
+ * stream (dsm/stream.c), and units come that nobody asked for. */
+static bool makes_stride(const size_t *recent, int count, size_t unit)
+{
+    for (int i = 0; i < count; i++) {
+        size_t step = unit - recent[i];
+        bool second = false, third = false;
+        for (int k = 0; k < count; k++) {
+            second = second || recent[k] == recent[i] - step;
+            third = third || recent[k] == recent[i] - 2 * step;
+        }
+        if (step != 0 && second && third) return true;
+    }
+    return false;
+}
+
+/* Units in random order, in which no stride can be seen, nor one that goes on from the choice before. */
 void dsm_choose(struct dsm *dsm, int count)
 {
+    static size_t recent[32]; /* more than a thread remembers */
+    static int seen;
+
     for (size_t i = 0; i < DSM_UNITS; i++) dsm->order[i] = i;
     for (size_t i = 0; i < (size_t)count; i++) {
-        size_t j = i + (size_t)rand_r(&dsm->seed) % (DSM_UNITS - i);
-        size_t unit = dsm->order[j];
+        size_t j, unit;
+        int tries = 0;
+        do {
+            j = i + (size_t)rand_r(&dsm->seed) % (DSM_UNITS - i);
+            unit = dsm->order[j];
+        } while (makes_stride(recent, seen < 32 ? seen : 32, unit) && ++tries < 1000);
+        recent[seen++ % 32] = unit;
         dsm->order[j] = dsm->order[i];
         dsm->order[i] = unit;
     }
