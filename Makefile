@@ -118,6 +118,7 @@ PRIVATES  :=
 PROG_SRCS :=
 LIBRARIES :=
 
+comma := ,
 # $(call sources,runtime/*.c): the files there, as paths relative to the source directory, sorted.
 sources = $(patsubst $(srcdir)/%,%,$(sort $(wildcard $(addprefix $(srcdir)/,$(1)))))
 obj_of = $(patsubst %.c,$(OBJ)/%.o,$(1))

@@ -38,7 +38,6 @@ $(foreach t,$(TEST_UNIT),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
-comma := ,
 # alloc_failure stands between the library and what it asks for.
 WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd epoll_create1 \
            memfd_create socket fopen opendir pthread_create

@@ -1,0 +1,32 @@
+# sched: where processes run.
+
+INCDIRS  += sched/include
+HEADERS  += $(call sources,sched/include/*.h)
+# What programs use (byre_sched.h), and what clients, daemons and keepers share. No MPI in it.
+LIB_SRCS += $(call sources,sched/*.c)
+$(OBJ)/sched/%.o: EXTRA_CPPFLAGS = -DBYRE_LIBEXECDIR='"$(libexecdir)/byre"' -DBYRE_BINDIR='"$(bindir)"' \
+                                   -DBYRE_MPIRUN='"$(MPIRUN)"'
+
+# Pure: decisions and no deeds. The daemon, the simulator and the tests have the same ones.
+SCHED_POLICY := $(call sources,sched/policy/*.c)
+SCHED_PLACE  := $(call sources,sched/place/*.c)
+SCHED_LEDGER := $(call sources,sched/daemon/ledger*.c)
+SCHED_KEEPER := $(filter-out %/main.c,$(call sources,sched/keeper/*.c))
+
+# The daemon: one on each node, a rank of mpirun.
+ifneq ($(wildcard $(srcdir)/sched/daemon/main.c),)
+$(eval $(call program,byred,$(call sources,sched/daemon/*.c) $(SCHED_POLICY) $(SCHED_PLACE),$(SQLITE_LIBS)))
+endif
+
+# The keeper: holds the jobs of a node, outside mpirun's tree of processes. No MPI.
+ifneq ($(wildcard $(srcdir)/sched/keeper/main.c),)
+$(eval $(call program,byred-keeper,$(call sources,sched/keeper/*.c),-Wl$(comma)--as-needed))
+endif
+
+ifneq ($(wildcard $(srcdir)/sched/sim/main.c),)
+$(eval $(call program,byre-sim,$(call sources,sched/sim/*.c) $(SCHED_POLICY),-Wl$(comma)--as-needed))
+endif
+
+ifneq ($(wildcard $(srcdir)/sched/top/main.c),)
+$(eval $(call program,byre-top,$(call sources,sched/top/*.c),$(NCURSES_LIBS) -Wl$(comma)--as-needed))
+endif
