@@ -24,7 +24,8 @@ typedef struct byre__place_config {
     const char *policy; /* one of the names above */
     uint32_t slots;     /* processors to give away; 0: all that are allowed */
     bool smt;           /* a hyperthread counts as a processor; else a core does */
-    bool bind;          /* false: jobs are counted, not bound: cpu lists are "" */
+    bool bind;    /* false: jobs are counted, not bound: cpu lists are "", policies do nothing */
+    uint64_t mem; /* bytes to give away (a cgroup may leave less than there is); 0: all there is */
 } byre__place_config_t;
 
 /* From a topology (borrowed, stays). Only processors in `allowed' are given away. BYRE_OK, BYRE_ENOMEM,
@@ -41,8 +42,9 @@ typedef struct byre__place_request {
 } byre__place_request_t;
 
 typedef struct byre__placement {
-    char cpus[64];         /* /proc's form: "0-3,8"; "" not bound */
-    char nodes[64];        /* memory nodes in the same form; "" any */
+    char cpus[BYRE__CPU_LIST]; /* as /proc: "0-3,8"; "" not bound, as when it would not fit */
+    char nodes
+        [BYRE__CPU_LIST];  /* memory nodes in the same form; "" any, as when they are too full */
     int package, numa, l3; /* hwloc's logical numbers when all processors share one, else -1 */
 } byre__placement_t;
 
@@ -52,7 +54,7 @@ bool byre__placer_fits(const byre__placer_t *placer, uint32_t cpus, uint64_t mem
  * NULL) says for which processors, "" for any); BYRE_ERANGE: never. Several processors come from one L3,
  * else one NUMA node, else one package, else anywhere, the tightest that has room. */
 int byre__placer_take(byre__placer_t *placer, const byre__place_request_t *request,
-                      byre__placement_t *placement_out, char wait_out[64]);
+                      byre__placement_t *placement_out, char wait_out[BYRE__CPU_LIST]);
 /* A job that has been here since before this daemon (its cpu list as it was told). */
 int byre__placer_retake(byre__placer_t *placer, const byre__place_request_t *request,
                         const char *cpus);
