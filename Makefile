@@ -164,6 +164,9 @@ endef
 
 include $(wildcard $(PARTS:%=$(srcdir)/%/part.mk))
 
+# The command `byre', of what the parts have put into it.
+$(eval $(call program,byre,$(BYRE_CMDS),-Wl$(comma)--as-needed))
+
 # ---- all -----------------------------------------------------------------------------------------
 
 .PHONY: all lib programs tests

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "counters.h"
 
-#include <byre_runtime.h>
 #include <string.h>
 
 byre__counters_t byre__counters;
@@ -30,14 +29,9 @@ void byre__counters_reset(void)
     for (int i = 0; i < COUNT; i++) atomic_store(table[i].value, 0);
 }
 
-int byre_counter_get(const char *name, uint64_t *value_out)
+_Atomic uint64_t *byre__counter_find(const char *name)
 {
-    if (!byre_initialized()) return BYRE_ESTATE;
-    if (name == NULL || value_out == NULL) return BYRE_EINVAL;
-    for (int i = 0; i < COUNT; i++) {
-        if (strcmp(table[i].desc.name, name) != 0) continue;
-        *value_out = atomic_load_explicit(table[i].value, memory_order_relaxed);
-        return BYRE_OK;
-    }
-    return BYRE_ENOTFOUND;
+    for (int i = 0; i < COUNT; i++)
+        if (strcmp(table[i].desc.name, name) == 0) return table[i].value;
+    return NULL;
 }

@@ -46,6 +46,8 @@ extern byre__counters_t byre__counters;
                           atomic_load_explicit(&byre__counters.name, memory_order_relaxed) + 1, \
                           memory_order_relaxed)
 
+/* NULL: there is none. */
+_Atomic uint64_t *byre__counter_find(const char *name);
 void byre__counters_reset(void);
 
 typedef struct byre__counter_desc {

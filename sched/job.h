@@ -50,7 +50,8 @@ void byre__context_fini(byre__context_t *context);
  * OMPI_ALLOW_RUN_AS_ROOT* stay. */
 bool byre__context_is_foreign(const char *variable);
 void byre__pack_context(byre__pack_t *pack, const byre__context_t *context);
-void byre__unpack_context(byre__unpack_t *unpack, byre__context_t *context_out); /* then byre__unpack_done */
+void byre__unpack_context(byre__unpack_t *unpack,
+                          byre__context_t *context_out); /* then byre__unpack_done */
 byre__context_key_t byre__context_key(const void *packed, size_t bytes);
 
 /* ---- spec: what one job is ------------------------------------------------------------------------- */
@@ -58,20 +59,21 @@ byre__context_key_t byre__context_key(const void *packed, size_t bytes);
 enum {
     BYRE__JOB_ATTACHED = 1,    /* byre run, byre xargs: killed when its client goes away */
     BYRE__JOB_RESTARTABLE = 2, /* may run twice: started again elsewhere when its node is lost */
-    BYRE__JOB_STREAMS = 4,     /* byre run: stdin, stdout, stderr are pipes to the client; else stdin is
+    BYRE__JOB_STREAMS = 4, /* byre run: stdin, stdout, stderr are pipes to the client; else stdin is
                                   /dev/null and the others are files of the keeper (byre log) */
-    BYRE__JOB_PTY = 8,         /* with STREAMS: a terminal, of which stdout and stderr are one stream */
-    BYRE__JOB_FORGET = 16      /* byre xargs: no history of it, its output goes once the client has it */
+    BYRE__JOB_PTY = 8,     /* with STREAMS: a terminal, of which stdout and stderr are one stream */
+    BYRE__JOB_FORGET = 16 /* byre xargs: no history of it, its output goes once the client has it */
 };
 
 typedef struct byre__spec {
     uint32_t flags;
-    char **argv;     /* at least one */
-    char *name;      /* of the job, for people; "" : argv[0] */
-    char *node;      /* where it must run; "": anywhere */
-    char *affinity;  /* jobs of one key go to the same node, and the same processors, where possible; "" */
-    uint32_t cpus;   /* processors it needs, from 1 */
-    uint64_t mem;    /* bytes it needs, 0: not said */
+    char **argv; /* at least one */
+    char *name;  /* of the job, for people; "" : argv[0] */
+    char *node;  /* where it must run; "": anywhere */
+    char *
+        affinity; /* jobs of one key go to the same node, and the same processors, where possible; "" */
+    uint32_t cpus;       /* processors it needs, from 1 */
+    uint64_t mem;        /* bytes it needs, 0: not said */
     uint16_t rows, cols; /* of the terminal */
 } byre__spec_t;
 
@@ -83,12 +85,12 @@ void byre__unpack_spec(byre__unpack_t *unpack, byre__spec_t *spec_out);
 /* ---- how it went ------------------------------------------------------------------------------------ */
 
 enum byre__end_kind {
-    BYRE__END_EXITED,  /* code: exit status */
-    BYRE__END_SIGNAL,  /* code: signal */
-    BYRE__END_NO_CWD,  /* never ran: code is the errno of chdir */
-    BYRE__END_NO_EXEC, /* never ran: code is the errno of execve */
-    BYRE__END_NO_START,/* never ran: code is the errno of fork or of what belongs to it */
-    BYRE__END_LOST,    /* its node was lost; it may or may not have run. code 0 */
+    BYRE__END_EXITED,    /* code: exit status */
+    BYRE__END_SIGNAL,    /* code: signal */
+    BYRE__END_NO_CWD,    /* never ran: code is the errno of chdir */
+    BYRE__END_NO_EXEC,   /* never ran: code is the errno of execve */
+    BYRE__END_NO_START,  /* never ran: code is the errno of fork or of what belongs to it */
+    BYRE__END_LOST,      /* its node was lost; it may or may not have run. code 0 */
     BYRE__END_CANCELLED, /* ended by kill before it began; code: the signal */
     BYRE__END_IMPOSSIBLE /* no node can ever run it (cpus, mem, node). code 0 */
 };
@@ -99,7 +101,8 @@ typedef struct byre__end {
     uint64_t user_us, system_us, max_rss_kb; /* of the job and the descendants it waited for */
     uint64_t started_ms, ended_ms;           /* since 1970 */
     uint64_t out_bytes, err_bytes;           /* what it wrote */
-    char detail[128]; /* one line for a person, without node or program: "No such file or directory" */
+    char detail
+        [128]; /* one line for a person, without node or program: "No such file or directory" */
 } byre__end_t;
 
 void byre__pack_end(byre__pack_t *pack, const byre__end_t *end);
@@ -111,9 +114,9 @@ int byre__end_status(const byre__end_t *end);
 /* ---- where it stands -------------------------------------------------------------------------------- */
 
 enum byre__job_state {
-    BYRE__JOB_QUEUED,  /* at its home, or handed to `node' whose queue it is in; not begun */
+    BYRE__JOB_QUEUED, /* at its home, or handed to `node' whose queue it is in; not begun */
     BYRE__JOB_STARTED, /* may be running on `node': from the permission to start until its end is known */
-    BYRE__JOB_AWAY,    /* started, and `node' cannot be reached; decided when that comes back */
+    BYRE__JOB_AWAY, /* started, and `node' cannot be reached; decided when that comes back */
     BYRE__JOB_ENDED
 };
 const char *byre__job_state_name(uint8_t state); /* queued, running, away, ended */
@@ -124,11 +127,11 @@ typedef struct byre__row {
     uint8_t state;
     uint32_t flags, attempt, cpus;
     uint64_t mem;
-    char node[BYRE__NODE_NAME]; /* where it is; "" while undecided */
-    char cpu_list[64];          /* "0-3": where on the node; "" not bound or not begun */
-    char name[64];              /* cut off */
-    char command[128];          /* argv with blanks, cut off */
-    int64_t pid;                /* on its node; 0: none */
+    char node[BYRE__NODE_NAME];        /* where it is; "" while undecided */
+    char cpu_list[64];                 /* "0-3": where on the node; "" not bound or not begun */
+    char name[64];                     /* cut off */
+    char command[128];                 /* argv with blanks, cut off */
+    int64_t pid;                       /* on its node; 0: none */
     uint64_t submitted_ms, started_ms; /* 0: not yet */
     byre__end_t end;                   /* when ENDED */
 } byre__row_t;

@@ -18,7 +18,8 @@ void byre__meter_destroy(byre__meter_t *meter);
 int byre__meter_read(byre__meter_t *meter, double own_cpu_s, byre__load_t *load_out);
 
 typedef struct byre__owner_rule {
-    double idle_s;      /* somebody at a terminal or a seat counts as there until so long after the last key */
+    double
+        idle_s; /* somebody at a terminal or a seat counts as there until so long after the last key */
     double busy_others; /* load by others above this fraction counts as there; above 1: never */
 } byre__owner_rule_t;
 

@@ -15,12 +15,13 @@ enum byre__node_state {
 
 /* Measured, not guessed (load.h). */
 typedef struct byre__load {
-    double busy;         /* fraction of all processors' time that was used, 0..1, over some seconds */
-    double busy_others;  /* the same, without what the jobs of this pool used */
-    double runnable;     /* tasks that run or want to, now, of this node's own */
+    double busy; /* fraction of all processors' time that was used, 0..1, over some seconds */
+    double busy_others; /* the same, without what the jobs of this pool used */
+    double runnable;    /* tasks that run or want to, now, of this node's own */
     double loadavg[3];
     uint64_t mem_bytes, mem_free_bytes;
-    double owner_idle_s; /* since somebody used it by keyboard or terminal; INFINITY: nobody is there */
+    double
+        owner_idle_s; /* since somebody used it by keyboard or terminal; INFINITY: nobody is there */
 } byre__load_t;
 
 /* What placing has cost and done on this node, since its daemon began. */
@@ -30,8 +31,9 @@ typedef struct byre__tally {
     uint64_t claims_refused;                    /* found idle by two at once: one was refused */
     uint64_t sent, received;                    /* jobs handed over */
     uint64_t peer_messages, peer_bytes;
-    double cpu_s;          /* of the daemon and of its keeper */
-    double wait_s, response_s; /* sums over the ended jobs whose home this is: until start, until end */
+    double cpu_s; /* of the daemon and of its keeper */
+    double wait_s,
+        response_s; /* sums over the ended jobs whose home this is: until start, until end */
 } byre__tally_t;
 
 typedef struct byre__node_row {

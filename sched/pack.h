@@ -28,7 +28,7 @@ void byre__pack_u32(byre__pack_t *pack, uint32_t value);
 void byre__pack_u64(byre__pack_t *pack, uint64_t value);
 void byre__pack_f64(byre__pack_t *pack, double value);
 void byre__pack_bytes(byre__pack_t *pack, const void *data, size_t bytes);
-void byre__pack_text(byre__pack_t *pack, const char *text); /* NULL as "" */
+void byre__pack_text(byre__pack_t *pack, const char *text);    /* NULL as "" */
 void byre__pack_texts(byre__pack_t *pack, char *const *texts); /* until NULL */
 
 typedef struct byre__unpack {

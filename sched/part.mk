@@ -30,3 +30,6 @@ endif
 ifneq ($(wildcard $(srcdir)/sched/top/main.c),)
 $(eval $(call program,byre-top,$(call sources,sched/top/*.c),$(NCURSES_LIBS) -Wl$(comma)--as-needed))
 endif
+
+# What people type.
+BYRE_CMDS += $(call sources,sched/cmd/*.c)

@@ -41,13 +41,15 @@ enum byre__talk_client {
     BYRE__ASK_DOWN,
 
     /* about a job with STREAMS; no answer */
-    BYRE__ASK_STDIN = 32, /* id, bytes. At most as many as ROOM has allowed (64 KiB at the beginning) */
-    BYRE__ASK_STDIN_END,  /* id */
-    BYRE__ASK_WINDOW,     /* id, u8 stream, u32 bytes: so many more may be sent as OUTPUT (64 KiB at first) */
-    BYRE__ASK_SIGNAL,     /* id, u32 signal: to its whole process tree; with PTY to the foreground group */
-    BYRE__ASK_RESIZE,     /* id, u32 rows, u32 cols */
+    BYRE__ASK_STDIN =
+        32, /* id, bytes. At most as many as ROOM has allowed (64 KiB at the beginning) */
+    BYRE__ASK_STDIN_END, /* id */
+    BYRE__ASK_WINDOW, /* id, u8 stream, u32 bytes: so many more may be sent as OUTPUT (64 KiB at first) */
+    BYRE__ASK_SIGNAL, /* id, u32 signal: to its whole process tree; with PTY to the foreground group */
+    BYRE__ASK_RESIZE, /* id, u32 rows, u32 cols */
 
-    BYRE__SAY_ERROR = 64, /* i32 (as u32) BYRE_E*, text for a person: what happened and what to do */
+    BYRE__SAY_ERROR =
+        64, /* i32 (as u32) BYRE_E*, text for a person: what happened and what to do */
     BYRE__SAY_WELCOME,
     BYRE__SAY_ACCEPTED,
     BYRE__SAY_DONE,
@@ -91,7 +93,7 @@ enum byre__talk_keeper {
     BYRE__KEPT_STARTED, /* id, u32 attempt, u64 pid, u64 started_ms */
     BYRE__KEPT_OUTPUT,  /* id, u8 stream, bytes */
     BYRE__KEPT_ROOM,    /* id, u32 bytes */
-    BYRE__KEPT_ENDED    /* id, u32 attempt, end. After the last OUTPUT. Repeated in STATE until FORGET. */
+    BYRE__KEPT_ENDED /* id, u32 attempt, end. After the last OUTPUT. Repeated in STATE until FORGET. */
 };
 
 #endif

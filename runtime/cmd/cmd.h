@@ -3,6 +3,9 @@
  *
  * A subcommand is a function that gets its own argv (argv[0] is its name) and returns the exit status:
  * 0 done, 1 failed, 2 the command line is wrong. It writes results to stdout, complaints to stderr.
+ *
+ * `byre' itself links no MPI, whose libraries take as long to load as many a command to run: a command that
+ * needs MPI is a program of its own (byre-topo), with main in single.c.
  */
 #ifndef BYRE__CMD_H
 #define BYRE__CMD_H
@@ -17,11 +20,13 @@ typedef struct byre__cmd {
     const char *summary;  /* one line */
     const char *details;  /* options, line by line, each line ended */
     int (*run)(int argc, char **argv);
+    struct byre__cmd *next; /* the list's */
 } byre__cmd_t;
 
-extern const byre__cmd_t byre__cmd_topology;
-extern const byre__cmd_t byre__cmd_topo;
-extern const byre__cmd_t byre__cmd_env;
+/* From a constructor: a command is there by being linked in. */
+void byre__cmd_register(byre__cmd_t *cmd);
+/* By name; follow `next'. */
+const byre__cmd_t *byre__cmd_first(void);
 
 /* "byre NAME: ..." to stderr; returns BYRE__CMD_FAILED. */
 int byre__cmd_fail(const byre__cmd_t *cmd, const char *format, ...)

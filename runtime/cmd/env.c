@@ -8,6 +8,8 @@
 #include "runtime/cmd/cmd.h"
 #include "runtime/counters.h"
 
+static byre__cmd_t command;
+
 enum { INDENT = 4, WIDTH = 78 };
 
 /* Text, indented, broken between words. */
@@ -95,14 +97,13 @@ static int run(int argc, char **argv)
     opterr = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == '?') {
-            return byre__cmd_misuse(&byre__cmd_env, "unknown option %s", argv[optind - 1]);
+            return byre__cmd_misuse(&command, "unknown option %s", argv[optind - 1]);
         }
         json |= option == 'j';
         counters |= option == 'c';
     }
     if (optind < argc) {
-        return byre__cmd_misuse(&byre__cmd_env, "takes no argument, but there is `%s'",
-                                argv[optind]);
+        return byre__cmd_misuse(&command, "takes no argument, but there is `%s'", argv[optind]);
     }
     if (counters) {
         print_counters(json);
@@ -117,7 +118,7 @@ static int run(int argc, char **argv)
     return BYRE__CMD_OK;
 }
 
-const byre__cmd_t byre__cmd_env = {
+static byre__cmd_t command = {
     .name = "env",
     .synopsis = "[--json] [--counters]",
     .summary = "the environment variables that Byre reads, and their values now",
@@ -125,3 +126,8 @@ const byre__cmd_t byre__cmd_env = {
                "  --counters  the counters that byre_counter_get reads, instead\n",
     .run = run,
 };
+
+__attribute__((constructor)) static void add(void)
+{
+    byre__cmd_register(&command);
+}

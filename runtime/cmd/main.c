@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* main.c - the command `byre': finds the subcommand and runs it. */
 #include <errno.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,81 +10,14 @@
 #define PACKAGE_VERSION "unknown"
 #endif
 
-static const byre__cmd_t *const commands[] = { &byre__cmd_env, &byre__cmd_topo,
-                                               &byre__cmd_topology };
-
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
-
 static const byre__cmd_t *find(const char *name)
 {
-    for (int i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i]->name, name) == 0) {
-            return commands[i];
+    for (const byre__cmd_t *cmd = byre__cmd_first(); cmd; cmd = cmd->next) {
+        if (strcmp(cmd->name, name) == 0) {
+            return cmd;
         }
     }
     return NULL;
-}
-
-/* ---- what the subcommands share --------------------------------------------------------------- */
-
-int byre__cmd_fail(const byre__cmd_t *cmd, const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "byre %s: ", cmd->name);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return BYRE__CMD_FAILED;
-}
-
-int byre__cmd_misuse(const byre__cmd_t *cmd, const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "byre %s: ", cmd->name);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, "\nTry `byre help %s'.\n", cmd->name);
-    return BYRE__CMD_USAGE;
-}
-
-void byre__cmd_help(const byre__cmd_t *cmd, FILE *out)
-{
-    fprintf(out, "usage: byre %s %s\n\n%s\n\n%s", cmd->name, cmd->synopsis, cmd->summary,
-            cmd->details);
-}
-
-void byre__json_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\') {
-            fprintf(out, "\\%c", c);
-        } else if (c < 0x20) {
-            fprintf(out, "\\u%04x", (unsigned)c);
-        } else {
-            fputc(c, out);
-        }
-    }
-    fputc('"', out);
-}
-
-int byre__cmd_number(const char *text)
-{
-    char *end;
-    long number;
-
-    if (*text < '0' || *text > '9') {
-        return -1;
-    }
-    errno = 0;
-    number = strtol(text, &end, 10);
-    return errno == 0 && *end == '\0' && number <= INT_MAX ? (int)number : -1;
 }
 
 /* ---- did you mean ----------------------------------------------------------------------------- */
@@ -142,8 +73,8 @@ static int unknown(const char *name)
 {
     suggestion_t s = { .typed = name, .distance = 3 };
 
-    for (int i = 0; i < COMMANDS; i++) {
-        consider(commands[i]->name, &s);
+    for (const byre__cmd_t *cmd = byre__cmd_first(); cmd; cmd = cmd->next) {
+        consider(cmd->name, &s);
     }
     consider("help", &s);
     byre__external_each(consider, &s);
@@ -164,8 +95,8 @@ static int overview(FILE *out)
           "       byre --version\n\n"
           "Byre makes one multicomputer of many Linux machines.\n\n",
           out);
-    for (int i = 0; i < COMMANDS; i++) {
-        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    for (const byre__cmd_t *cmd = byre__cmd_first(); cmd; cmd = cmd->next) {
+        fprintf(out, "  %-10s %s\n", cmd->name, cmd->summary);
     }
     byre__external_list(out);
     return BYRE__CMD_OK;

@@ -17,6 +17,8 @@
 
 #include "runtime/cmd/cmd.h"
 
+static byre__cmd_t command;
+
 enum { PORT_SEAT = 1, PORT_MACHINE = 2 };
 enum { MACHINE_BYTES_MAX = 64 << 20 }; /* the largest machines known need less than 2 MiB */
 
@@ -168,7 +170,7 @@ typedef struct {
 static int report(const request_t *request, int status, const byre__picture_t *picture)
 {
     if (status < 0) {
-        return byre__cmd_fail(&byre__cmd_topo, "%s", byre_strerror(status));
+        return byre__cmd_fail(&command, "%s", byre_strerror(status));
     }
     if (request->format == 'j') {
         byre__topo_json(stdout, picture);
@@ -193,7 +195,7 @@ static int show_job(const request_t *request)
     int status = byre_init();
 
     if (status < 0) {
-        return byre__cmd_fail(&byre__cmd_topo, "cannot start: %s (BYRE_LOG=error tells more)",
+        return byre__cmd_fail(&command, "cannot start: %s (BYRE_LOG=error tells more)",
                               byre_strerror(status));
     }
     if (byre_rank() == 0) {
@@ -221,7 +223,7 @@ static int run(int argc, char **argv)
     opterr = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == '?') {
-            return byre__cmd_misuse(&byre__cmd_topo, "unknown option %s", argv[optind - 1]);
+            return byre__cmd_misuse(&command, "unknown option %s", argv[optind - 1]);
         }
         if (option == 'm') {
             request.machine = true;
@@ -230,20 +232,18 @@ static int run(int argc, char **argv)
         }
     }
     if (optind < argc) {
-        return byre__cmd_misuse(&byre__cmd_topo, "takes no argument, but there is `%s'",
-                                argv[optind]);
+        return byre__cmd_misuse(&command, "takes no argument, but there is `%s'", argv[optind]);
     }
     status = byre__machine_load();
     if (status < 0) {
-        return byre__cmd_fail(&byre__cmd_topo, "cannot read the machine: %s",
-                              byre_strerror(status));
+        return byre__cmd_fail(&command, "cannot read the machine: %s", byre_strerror(status));
     }
     status = request.machine ? show_machine(&request) : show_job(&request);
     byre__machine_unload();
     return status;
 }
 
-const byre__cmd_t byre__cmd_topo = {
+static byre__cmd_t command = {
     .name = "topo",
     .synopsis = "[--text | --draw | --json] [--machine]",
     .summary = "the machines of this job, and which rank and service thread sits where",
@@ -254,3 +254,8 @@ const byre__cmd_t byre__cmd_topo = {
                "examples: byre topo; mpirun -n 4 byre topo --draw\n",
     .run = run,
 };
+
+__attribute__((constructor)) static void add(void)
+{
+    byre__cmd_register(&command);
+}

@@ -12,6 +12,8 @@
 #include "runtime/cmd/cmd.h"
 #include "runtime/cmd/draw.h"
 
+static byre__cmd_t command;
+
 typedef struct {
     int json, draw;
     const char *from, *to;  /* --route, or null */
@@ -121,12 +123,12 @@ static int no_vertex(const byre_topology_t *t, const char *a, const char *b)
     const char *both = b ? " or " : "";
 
     if (byre_topology_switches(t) > 0) {
-        return byre__cmd_misuse(&byre__cmd_topology,
+        return byre__cmd_misuse(&command,
                                 "%s%s%s is no vertex of %s: nodes are 0 to %d, the switch is %d", a,
                                 both, b ? b : "", byre_topology_name(t), last, last + 1);
     }
-    return byre__cmd_misuse(&byre__cmd_topology, "%s%s%s is no node of %s: they are 0 to %d", a,
-                            both, b ? b : "", byre_topology_name(t), last);
+    return byre__cmd_misuse(&command, "%s%s%s is no node of %s: they are 0 to %d", a, both,
+                            b ? b : "", byre_topology_name(t), last);
 }
 
 /* The lists are made before anything is printed: a wrong vertex prints no half answer. */
@@ -142,7 +144,7 @@ static int answer(const byre_topology_t *t, const request_t *request)
         neighbours = neighbours_of(t, request->neighbours);
     }
     if (route.count == BYRE_ENOMEM || neighbours.count == BYRE_ENOMEM) {
-        status = byre__cmd_fail(&byre__cmd_topology, "out of memory");
+        status = byre__cmd_fail(&command, "out of memory");
     } else if (route.count < 0) {
         status = no_vertex(t, request->from, request->to);
     } else if (neighbours.count < 0) {
@@ -184,7 +186,7 @@ static int answer_and_draw(const byre_topology_t *t, const request_t *request)
         putchar('\n');
         byre__draw(stdout, t);
     } else if (request->draw) {
-        return byre__cmd_fail(&byre__cmd_topology, "%s is too large to draw in 78 columns",
+        return byre__cmd_fail(&command, "%s is too large to draw in 78 columns",
                               byre_topology_name(t));
     }
     return BYRE__CMD_OK;
@@ -199,16 +201,15 @@ static int make(char **words, int count, byre_topology_t **topology_out)
     int length;
 
     if (count < 1 || count > 2) {
-        return byre__cmd_misuse(&byre__cmd_topology,
-                                "a kind and a size are wanted, as in `hypercube 1024'");
+        return byre__cmd_misuse(&command, "a kind and a size are wanted, as in `hypercube 1024'");
     }
     length = snprintf(spec, sizeof spec, count == 2 ? "%s:%s" : "%s", words[0],
                       count == 2 ? words[1] : "");
     if (length >= (int)sizeof spec) {
-        return byre__cmd_misuse(&byre__cmd_topology, "that is too long to be a kind and a size");
+        return byre__cmd_misuse(&command, "that is too long to be a kind and a size");
     }
     if (byre_topology_parse(spec, topology_out, why, sizeof why) < 0) {
-        return byre__cmd_misuse(&byre__cmd_topology, "%s", why);
+        return byre__cmd_misuse(&command, "%s", why);
     }
     return BYRE__CMD_OK;
 }
@@ -239,15 +240,15 @@ static int read_options(int argc, char **argv, request_t *request)
             break;
         case 'r':
             if (optind >= argc) {
-                return byre__cmd_misuse(&byre__cmd_topology, "--route wants two vertices");
+                return byre__cmd_misuse(&command, "--route wants two vertices");
             }
             request->from = optarg;
             request->to = argv[optind++];
             break;
         case ':':
-            return byre__cmd_misuse(&byre__cmd_topology, "%s wants a vertex", argv[optind - 1]);
+            return byre__cmd_misuse(&command, "%s wants a vertex", argv[optind - 1]);
         default:
-            return byre__cmd_misuse(&byre__cmd_topology, "unknown option %s", argv[optind - 1]);
+            return byre__cmd_misuse(&command, "unknown option %s", argv[optind - 1]);
         }
     }
     return BYRE__CMD_OK;
@@ -270,7 +271,7 @@ static int run(int argc, char **argv)
     return status;
 }
 
-const byre__cmd_t byre__cmd_topology = {
+static byre__cmd_t command = {
     .name = "topology",
     .synopsis = "KIND SIZE [--json] [--draw] [--route A B] [--neighbours N]",
     .summary = "the numbers of a logical interconnect: star, ring, grid, torus ...",
@@ -285,3 +286,8 @@ const byre__cmd_t byre__cmd_topology = {
         "examples: byre topology hypercube 1024; byre topology grid 32x32 --route 0 1023\n",
     .run = run,
 };
+
+__attribute__((constructor)) static void add(void)
+{
+    byre__cmd_register(&command);
+}

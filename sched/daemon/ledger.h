@@ -24,8 +24,10 @@ typedef struct ledger_job {
     uint8_t guest;    /* 0: home row */
     uint8_t state;    /* enum byre__job_state */
     uint32_t attempt; /* the latest permission to start; 0: none yet */
-    char node[BYRE__NODE_NAME]; /* where that was given to, or where it queues; "" here or undecided */
-    uint64_t node_boot;         /* which life of that node (ms since 1970 at which its keeper began); 0 unknown */
+    char node
+        [BYRE__NODE_NAME]; /* where that was given to, or where it queues; "" here or undecided */
+    uint64_t
+        node_boot; /* which life of that node (ms since 1970 at which its keeper began); 0 unknown */
     byre__context_key_t context;
     const void *spec; /* packed */
     size_t spec_bytes;
@@ -69,7 +71,8 @@ size_t ledger_backlog(const ledger_t *ledger);
 /* At the start: every row that is not ENDED, and guest rows. fn gets borrowed data. */
 int ledger_each_open(ledger_t *ledger, void (*fn)(void *arg, const ledger_job_t *job), void *arg);
 /* A context; malloc'ed packed bytes. BYRE_ENOTFOUND. */
-int ledger_get_context(ledger_t *ledger, byre__context_key_t key, void **packed_out, size_t *bytes_out);
+int ledger_get_context(ledger_t *ledger, byre__context_key_t key, void **packed_out,
+                       size_t *bytes_out);
 /* Ended home rows, the newest first, `at_most', with numbers in [first, last]. Sees what was queued before. */
 int ledger_each_ended(ledger_t *ledger, uint64_t first, uint64_t last, uint32_t at_most,
                       void (*fn)(void *arg, const ledger_job_t *job), void *arg);
@@ -78,6 +81,7 @@ int ledger_get(ledger_t *ledger, const byre__job_id_t *id, bool guest,
                void (*fn)(void *arg, const ledger_job_t *job), void *arg);
 /* Keep the `keep' newest ended rows, and the contexts somebody uses. Queued like a change. Calls drop for
  * the id of each row removed (in ledger_reap), so that its output can go. */
-int ledger_prune(ledger_t *ledger, uint64_t keep, void (*drop)(void *arg, const byre__job_id_t *id), void *arg);
+int ledger_prune(ledger_t *ledger, uint64_t keep, void (*drop)(void *arg, const byre__job_id_t *id),
+                 void *arg);
 
 #endif

@@ -18,7 +18,9 @@ typedef struct peer_frame {
     byre__unpack_t payload;
 } peer_frame_t;
 
-enum { PEER_GONE = 0xffff }; /* the last frame from a rank: it failed, was cut off, or left; no payload */
+enum {
+    PEER_GONE = 0xffff
+}; /* the last frame from a rank: it failed, was cut off, or left; no payload */
 
 /* byre_init, and who is where. Collective. Ranks of one node: an error (BYRE_EEXIST), as are nodes of one name.
  * error_out: a line for a person. */
@@ -39,8 +41,8 @@ int peer_send(int rank, uint16_t type, uint32_t tag, const byre__pack_t *payload
 /* Bytes accepted by peer_send that have not left. Whoever sends bulk looks first. */
 size_t peer_backlog(int rank);
 
-int peer_fd(void);                        /* readable when there is a frame */
-bool peer_next(peer_frame_t *frame_out);  /* false: none. The payload stays until the next call */
+int peer_fd(void);                       /* readable when there is a frame */
+bool peer_next(peer_frame_t *frame_out); /* false: none. The payload stays until the next call */
 
 void peer_traffic(uint64_t *messages_out, uint64_t *bytes_out); /* sent, since peer_open */
 

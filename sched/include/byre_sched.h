@@ -24,23 +24,25 @@ typedef struct byre_sched byre_sched_t;
 
 /** What to run. All zero but `argv' is a job of one processor anywhere. */
 typedef struct byre_sched_job {
-    char *const *argv;    /**< program and arguments, ended by NULL; found by PATH on the node it runs on */
-    const char *name;     /**< for people; NULL: the program's */
-    const char *node;     /**< the only node it may run on; NULL: any */
-    const char *affinity; /**< jobs of one key go where the last of them ran, where possible; NULL */
-    unsigned cpus;        /**< processors it needs; 0: 1 */
-    uint64_t mem_bytes;   /**< memory it needs; 0: not said */
-    int restartable;      /**< nonzero: it may be run again, elsewhere, when its node is lost */
+    char *const
+        *argv; /**< program and arguments, ended by NULL; found by PATH on the node it runs on */
+    const char *name; /**< for people; NULL: the program's */
+    const char *node; /**< the only node it may run on; NULL: any */
+    const char
+        *affinity;      /**< jobs of one key go where the last of them ran, where possible; NULL */
+    unsigned cpus;      /**< processors it needs; 0: 1 */
+    uint64_t mem_bytes; /**< memory it needs; 0: not said */
+    int restartable;    /**< nonzero: it may be run again, elsewhere, when its node is lost */
 } byre_sched_job_t;
 
 /** How a job went. */
 typedef struct byre_sched_end {
-    int status;      /**< as a shell has it: exit status, 128 + signal, 127 not found, 126 not startable, 125 lost */
-    int lost;        /**< nonzero: its node was lost, it may have run in part */
-    int signal;      /**< the signal that ended it, or 0 */
-    char node[64];   /**< where it ran; "" nowhere */
-    double run_s;    /**< from start to end, seconds */
-    double cpu_s;    /**< user and system time of it and its children, seconds */
+    int status; /**< as a shell has it: exit status, 128 + signal, 127 not found, 126 not startable, 125 lost */
+    int lost;      /**< nonzero: its node was lost, it may have run in part */
+    int signal;    /**< the signal that ended it, or 0 */
+    char node[64]; /**< where it ran; "" nowhere */
+    double run_s;  /**< from start to end, seconds */
+    double cpu_s;  /**< user and system time of it and its children, seconds */
 } byre_sched_end_t;
 
 #define BYRE_SCHED_ID 72 /**< room for a job's id as text, "n1.17" */

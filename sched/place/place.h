@@ -21,10 +21,10 @@
 typedef struct byre__place_t_ byre__placer_t;
 
 typedef struct byre__place_config {
-    const char *policy;    /* one of the names above */
-    uint32_t slots;        /* processors to give away; 0: all that are allowed */
-    bool smt;              /* a hyperthread counts as a processor; else a core does */
-    bool bind;             /* false: jobs are counted, not bound: cpu lists are "" */
+    const char *policy; /* one of the names above */
+    uint32_t slots;     /* processors to give away; 0: all that are allowed */
+    bool smt;           /* a hyperthread counts as a processor; else a core does */
+    bool bind;          /* false: jobs are counted, not bound: cpu lists are "" */
 } byre__place_config_t;
 
 /* From a topology (borrowed, stays). Only processors in `allowed' are given away. BYRE_OK, BYRE_ENOMEM,
@@ -34,15 +34,15 @@ int byre__placer_create(struct hwloc_topology *topology, const byre__cpuset_t *a
 void byre__placer_destroy(byre__placer_t *placer);
 
 typedef struct byre__place_request {
-    uint64_t job;      /* the caller's name for it, not 0 */
+    uint64_t job; /* the caller's name for it, not 0 */
     uint32_t cpus;
-    uint64_t mem;      /* bytes; 0: not said */
+    uint64_t mem;         /* bytes; 0: not said */
     const char *affinity; /* "" : none */
 } byre__place_request_t;
 
 typedef struct byre__placement {
-    char cpus[64];  /* /proc's form: "0-3,8"; "" not bound */
-    char nodes[64]; /* memory nodes in the same form; "" any */
+    char cpus[64];         /* /proc's form: "0-3,8"; "" not bound */
+    char nodes[64];        /* memory nodes in the same form; "" any */
     int package, numa, l3; /* hwloc's logical numbers when all processors share one, else -1 */
 } byre__placement_t;
 
@@ -54,7 +54,8 @@ bool byre__placer_fits(const byre__placer_t *placer, uint32_t cpus, uint64_t mem
 int byre__placer_take(byre__placer_t *placer, const byre__place_request_t *request,
                       byre__placement_t *placement_out, char wait_out[64]);
 /* A job that has been here since before this daemon (its cpu list as it was told). */
-int byre__placer_retake(byre__placer_t *placer, const byre__place_request_t *request, const char *cpus);
+int byre__placer_retake(byre__placer_t *placer, const byre__place_request_t *request,
+                        const char *cpus);
 void byre__placer_give(byre__placer_t *placer, uint64_t job);
 /* For mi-queue: a job waits here and has not been taken (counts against the processors it would go to). */
 void byre__placer_expect(byre__placer_t *placer, const byre__place_request_t *request);

@@ -22,17 +22,17 @@
 #include <stdint.h>
 
 typedef struct byre__policy_params {
-    int threshold;      /* T: 1.. */
-    int probes;         /* Lp: most nodes that one decision asks, 0: the policy's default */
-    double reprobe_s;   /* how long an idle node waits before it asks again, 0: never by itself */
-    double history_s;   /* how long a node's answer is remembered (symmetric) */
+    int threshold;    /* T: 1.. */
+    int probes;       /* Lp: most nodes that one decision asks, 0: the policy's default */
+    double reprobe_s; /* how long an idle node waits before it asks again, 0: never by itself */
+    double history_s; /* how long a node's answer is remembered (symmetric) */
 } byre__policy_params_t;
 
 /* What one node asks another. */
 enum byre__probe {
     BYRE__PROBE_ROOM, /* may I send you a job? `limit': yes if your load is below it. Yes is a claim. */
     BYRE__PROBE_LOAD, /* what is your load? no claim */
-    BYRE__PROBE_WORK  /* have you a waiting job for me? yes if your load is above `limit' and one waits that
+    BYRE__PROBE_WORK /* have you a waiting job for me? yes if your load is above `limit' and one waits that
                          fits: then it comes, as a job that another node sent (received). */
 };
 
@@ -45,8 +45,8 @@ typedef struct byre__question {
 
 typedef struct byre__answer {
     bool yes;
-    int32_t load;  /* of who answers, before the claim */
-    bool reached;  /* false: no answer, the node is gone or silent */
+    int32_t load; /* of who answers, before the claim */
+    bool reached; /* false: no answer, the node is gone or silent */
 } byre__answer_t;
 
 typedef uint64_t byre__policy_job_t; /* names a job that the policy has to decide on; not 0 */
@@ -59,15 +59,15 @@ typedef struct byre__world {
 
     double (*now)(void *self);                      /* seconds */
     uint64_t (*random)(void *self, uint64_t below); /* uniform in 0 .. below-1 */
-    bool (*alive)(void *self, int node);            /* up, and takes guests. This node: always true */
-    int (*load)(void *self);                        /* of this node, claims included */
-    int (*waiting)(void *self);                     /* jobs here that could go elsewhere */
+    bool (*alive)(void *self, int node); /* up, and takes guests. This node: always true */
+    int (*load)(void *self);             /* of this node, claims included */
+    int (*waiting)(void *self);          /* jobs here that could go elsewhere */
     /* Can the node run such a job at all? The policy need not ask those that cannot. */
     bool (*fits)(void *self, int node, byre__policy_job_t job);
     void (*needs)(void *self, byre__policy_job_t job, uint32_t *cpus_out, uint64_t *mem_out);
 
     /* Decisions: exactly one of run and send for every job given to `arrive'. */
-    void (*run)(void *self, byre__policy_job_t job);            /* here: at once, or into the queue */
+    void (*run)(void *self, byre__policy_job_t job); /* here: at once, or into the queue */
     void (*send)(void *self, byre__policy_job_t job, int node); /* there, for good */
     /* Ask a node; `answered' follows with the same token, once, even when it is gone. */
     void (*ask)(void *self, int node, const byre__question_t *question, uint64_t token);
@@ -95,8 +95,9 @@ typedef struct byre__policy {
     byre__answer_t (*asked)(void *state, int from, const byre__question_t *question);
     void (*answered)(void *state, int node, uint64_t token, const byre__answer_t *answer);
     void (*timer)(void *state);
-    void (*gone)(void *state, int node); /* after it `alive' is false; questions to it get their answer */
-} byre__policy_t; /* any function but init, arrive and answered may be NULL */
+    void (*gone)(void *state,
+                 int node); /* after it `alive' is false; questions to it get their answer */
+} byre__policy_t;           /* any function but init, arrive and answered may be NULL */
 
 /* The plain rule: ROOM yes if load < limit; LOAD the load; WORK yes if load > limit and a job waits. */
 byre__answer_t byre__policy_answer(const byre__world_t *world, const byre__question_t *question);
