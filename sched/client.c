@@ -31,9 +31,10 @@ int byre__client_broken(byre_sched_t *sched, int error)
     if (error == BYRE_EPEER)
         return byre__client_fail(sched, error, "the daemon of this node (byred) has ended");
     if (error == BYRE_EPROTO)
-        return byre__client_fail(sched, error,
-                                 "the daemon of this node says what this program does not understand: "
-                                 "are they of different versions?");
+        return byre__client_fail(
+            sched, error,
+            "the daemon of this node says what this program does not understand: "
+            "are they of different versions?");
     return byre__client_fail(sched, error, "%s", byre_strerror(error));
 }
 
@@ -121,43 +122,16 @@ static int hello(byre_sched_t *sched, int timeout_ms)
     if (frame.type != BYRE__SAY_WELCOME) return byre__client_broken(sched, BYRE_EPROTO);
     version = byre__unpack_u32(&say);
     if (!say.failed && version != BYRE__TALK_VERSION)
-        return byre__client_fail(sched, BYRE_EPROTO,
-                                 "the daemon of this node speaks version %u, this program version %d: "
-                                 "use the `byre' that started the pool, or start it again with this one",
-                                 version, BYRE__TALK_VERSION);
+        return byre__client_fail(
+            sched, BYRE_EPROTO,
+            "the daemon of this node speaks version %u, this program version %d: "
+            "use the `byre' that started the pool, or start it again with this one",
+            version, BYRE__TALK_VERSION);
     byre__unpack_text_into(&say, sched->node, sizeof sched->node);
     byre__unpack_text_into(&say, sched->pool, sizeof sched->pool);
     sched->nodes = byre__unpack_u32(&say);
     sched->nodes_up = byre__unpack_u32(&say);
     return byre__unpack_done(&say) ? BYRE_OK : byre__client_broken(sched, BYRE_EPROTO);
-}
-
-/* The socket of a pool on this node, and why there is none. */
-static int dial(const char *pool, const char *dir, char why_out[static 256])
-{
-    int fd = byre__unix_connect(dir, "byred.sock");
-
-    if (fd >= 0) return fd;
-    switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-        snprintf(why_out, 256, "no pool%s%s is up on this node. Start one with `byre up%s%s'.",
-                 pool ? " " : "", pool ? pool : "", pool ? " --name " : "", pool ? pool : "");
-        return BYRE_ENOTFOUND;
-    case ECONNREFUSED:
-        snprintf(why_out, 256,
-                 "the daemon of this node has ended without being told to (see %s/byred.log). "
-                 "`byre up%s%s' brings it back; jobs have gone on.",
-                 dir, pool ? " --name " : "", pool ? pool : "");
-        return BYRE_ENOTFOUND;
-    case EACCES:
-    case EPERM:
-        snprintf(why_out, 256, "the pool in %s belongs to another user", dir);
-        return BYRE_ERIGHT;
-    default:
-        snprintf(why_out, 256, "cannot connect to %s/byred.sock: %s", dir, strerror(errno));
-        return errno == ENOMEM ? BYRE_ENOMEM : BYRE_ESYSTEM;
-    }
 }
 
 /* "pool" is not said in messages: it is what one gets without asking. */
@@ -166,26 +140,64 @@ static const char *said_pool(const char *pool)
     return strcmp(pool, "pool") == 0 ? NULL : pool;
 }
 
-static int find(const char *pool, char dir_out[static BYRE__STATE_PATH], char why_out[static 256])
+static int no_pool(const char *pool, char why_out[static BYRE__CLIENT_WHY])
+{
+    snprintf(why_out, BYRE__CLIENT_WHY,
+             "no pool%s%s is up on this node. Start one with `byre up%s%s'.", pool ? " " : "",
+             pool ? pool : "", pool ? " --name " : "", pool ? pool : "");
+    return BYRE_ENOTFOUND;
+}
+
+/* The socket of a pool on this node, and why there is none. */
+static int dial(const char *pool, const char *dir, char why_out[static BYRE__CLIENT_WHY])
+{
+    int fd = byre__unix_connect(dir, "byred.sock");
+
+    if (fd >= 0) return fd;
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+        return no_pool(pool, why_out);
+    case ECONNREFUSED:
+        snprintf(why_out, BYRE__CLIENT_WHY,
+                 "the daemon of this node has ended without being told to (see %s/byred.log). "
+                 "`byre up%s%s' brings it back; jobs have gone on.",
+                 dir, pool ? " --name " : "", pool ? pool : "");
+        return BYRE_ENOTFOUND;
+    case EACCES:
+    case EPERM:
+        snprintf(why_out, BYRE__CLIENT_WHY, "the pool in %s belongs to another user", dir);
+        return BYRE_ERIGHT;
+    default:
+        snprintf(why_out, BYRE__CLIENT_WHY, "cannot connect to %s/byred.sock: %s", dir,
+                 strerror(errno));
+        return errno == ENOMEM ? BYRE_ENOMEM : BYRE_ESYSTEM;
+    }
+}
+
+static int find(const char *pool, char dir_out[static BYRE__STATE_PATH],
+                char why_out[static BYRE__CLIENT_WHY])
 {
     int error;
 
     if (pool == NULL) {
-        snprintf(why_out, 256, "a pool's name has 1 to 32 of a-z A-Z 0-9 _ - and . (not at its "
-                               "beginning): see --pool and BYRE_POOL");
+        snprintf(why_out, BYRE__CLIENT_WHY,
+                 "a pool's name has 1 to 32 of a-z A-Z 0-9 _ - and . (not at its "
+                 "beginning): see --pool and BYRE_POOL");
         return BYRE_EINVAL;
     }
     error = byre__state_dir(pool, false, dir_out);
+    if (error == BYRE_ESYSTEM && errno == ENOENT) return no_pool(said_pool(pool), why_out);
     if (error == BYRE_ERIGHT)
-        snprintf(why_out, 256, "the pool in %s belongs to another user", dir_out);
+        snprintf(why_out, BYRE__CLIENT_WHY, "the pool in %s belongs to another user", dir_out);
     else if (error != BYRE_OK)
-        snprintf(why_out, 256, "the state directory cannot be used: %s",
+        snprintf(why_out, BYRE__CLIENT_WHY, "the state directory cannot be used: %s",
                  error == BYRE_ESYSTEM ? strerror(errno) : byre_strerror(error));
     return error;
 }
 
 int byre__client_open(const char *pool, int timeout_ms, byre_sched_t **sched_out,
-                      char why_out[static 256])
+                      char why_out[static BYRE__CLIENT_WHY])
 {
     char dir[BYRE__STATE_PATH] = "";
     byre_sched_t *sched;
@@ -198,14 +210,14 @@ int byre__client_open(const char *pool, int timeout_ms, byre_sched_t **sched_out
     if (fd < 0) return fd;
     sched = calloc(1, sizeof *sched);
     if (sched == NULL) {
-        snprintf(why_out, 256, "out of memory");
+        snprintf(why_out, BYRE__CLIENT_WHY, "out of memory");
         close(fd);
         return BYRE_ENOMEM;
     }
     byre__stream_init(&sched->stream, fd);
     error = hello(sched, timeout_ms);
     if (error != BYRE_OK) {
-        snprintf(why_out, 256, "%s", sched->explain);
+        snprintf(why_out, BYRE__CLIENT_WHY, "%s", sched->explain);
         byre_sched_close(sched);
         return error;
     }
@@ -215,7 +227,7 @@ int byre__client_open(const char *pool, int timeout_ms, byre_sched_t **sched_out
 
 int byre_sched_open(const char *pool, byre_sched_t **sched_out)
 {
-    char why[256];
+    char why[BYRE__CLIENT_WHY];
 
     /* A daemon that ended in the middle of its greeting is one that is not there. */
     int error = byre__client_open(pool, -1, sched_out, why);
@@ -264,7 +276,8 @@ static int send_context(byre_sched_t *sched, const byre__pack_t *packed)
     }
     byre__pack_fini(&head);
     if (error == BYRE_ERANGE)
-        return byre__client_fail(sched, error, "this process's environment is too large to be sent");
+        return byre__client_fail(sched, error,
+                                 "this process's environment is too large to be sent");
     return error == BYRE_OK ? BYRE_OK : byre__client_broken(sched, error);
 }
 

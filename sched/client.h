@@ -16,6 +16,8 @@
 #include "job.h"
 #include "talk.h"
 
+enum { BYRE__CLIENT_WHY = 512 }; /* room for a reason */
+
 struct byre_sched {
     byre__stream_t stream;
     char node[BYRE__NODE_NAME]; /* this node's name, as the daemon says */
@@ -24,13 +26,13 @@ struct byre_sched {
     uint32_t tag;             /* the last one given */
     uint32_t context;         /* number of the one sent last; 0: none */
     byre__context_key_t context_key;
-    char explain[512];
+    char explain[BYRE__CLIENT_WHY];
 };
 
 /* As byre_sched_open; why_out says what is the matter, for a person. `timeout_ms' bounds the wait for the
  * daemon's WELCOME (-1: for ever): BYRE_ETIMEOUT. */
 int byre__client_open(const char *pool, int timeout_ms, byre_sched_t **sched_out,
-                      char why_out[static 256]);
+                      char why_out[static BYRE__CLIENT_WHY]);
 
 /* Process id of the daemon, or 0. */
 int byre__client_daemon(const byre_sched_t *sched);

@@ -26,8 +26,8 @@ static byre__spec_t spec_of(const byre_sched_job_t *job)
     };
 }
 
-static int submit(byre_sched_t *sched, const byre_sched_job_t *jobs, size_t count,
-                  uint32_t context, byre__job_id_t *first_out)
+static int submit(byre_sched_t *sched, const byre_sched_job_t *jobs, size_t count, uint32_t context,
+                  byre__job_id_t *first_out)
 {
     byre__pack_t ask = { 0 };
     byre__unpack_t say;
@@ -60,10 +60,12 @@ int byre_sched_submit(byre_sched_t *sched, const byre_sched_job_t *jobs, size_t 
 
     if (count == 0) return byre__client_fail(sched, BYRE_EINVAL, "no job is given");
     if (count > UINT32_MAX)
-        return byre__client_fail(sched, BYRE_ERANGE, "%zu jobs are more than a pool can hold", count);
+        return byre__client_fail(sched, BYRE_ERANGE, "%zu jobs are more than a pool can hold",
+                                 count);
     for (size_t i = 0; i < count; i++) {
         if (jobs[i].argv == NULL || jobs[i].argv[0] == NULL)
-            return byre__client_fail(sched, BYRE_EINVAL, "job %zu has no program: argv is empty", i);
+            return byre__client_fail(sched, BYRE_EINVAL, "job %zu has no program: argv is empty",
+                                     i);
     }
     error = byre__client_context(sched, &context);
     if (error == BYRE_OK) error = submit(sched, jobs, count, context, &first);
@@ -146,6 +148,7 @@ int byre_sched_kill(byre_sched_t *sched, const char *id_text, int signal)
     reached = byre__unpack_u64(&say);
     if (!byre__unpack_done(&say)) return byre__client_broken(sched, BYRE_EPROTO);
     if (reached == 0)
-        return byre__client_fail(sched, BYRE_ENOTFOUND, "there is no job %s, or it has ended", id_text);
+        return byre__client_fail(sched, BYRE_ENOTFOUND, "there is no job %s, or it has ended",
+                                 id_text);
     return BYRE_OK;
 }
