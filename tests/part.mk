@@ -33,9 +33,14 @@ test_stubs = $(foreach i,$(filter $(1:.c=),$(TEST_IDL)),$(addprefix $(i),_types.
 test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
 $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
+# What is not in the library is linked into the tests that look at it.
+UNIT_WITH_sched_place          := $(SCHED_PLACE)
+UNIT_WITH_sched_place_property := $(SCHED_PLACE)
+UNIT_WITH_sched_place_real     := $(SCHED_PLACE)
+UNIT_WITH_sched_load           := $(SCHED_LOAD)
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+    $(call private,$(call test_programs,$(t)),$(t) $(UNIT_WITH_$(basename $(notdir $(t)))) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
