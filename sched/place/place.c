@@ -43,7 +43,8 @@ static int make_scratch(byre__placer_t *placer)
     placer->homes = calloc((size_t)placer->domains, sizeof *placer->homes);
     placer->chosen = calloc(placer->slots, sizeof *placer->chosen);
     placer->sorted = calloc(placer->slots, sizeof *placer->sorted);
-    return placer->may && placer->cost && placer->room && placer->chosen && placer->sorted
+    return placer->may && placer->cost && placer->lack && placer->queue && placer->room &&
+                   placer->homes && placer->chosen && placer->sorted
                ? BYRE_OK
                : BYRE_ENOMEM;
 }
