@@ -17,9 +17,11 @@ void *__wrap_realloc(void *old, size_t bytes);
 
 static long until_failure = -1; /* allocations that still succeed; < 0: all */
 
+static bool armed; /* only in the calls under test: Check allocates too */
+
 static int refuse(void)
 {
-    return until_failure >= 0 && until_failure-- == 0;
+    return armed && until_failure >= 0 && until_failure-- == 0;
 }
 
 void *__wrap_malloc(size_t bytes)
@@ -53,12 +55,16 @@ static int story(byre__placer_t *placer)
         byre__placement_t placement;
         int status;
 
+        armed = true;
         byre__placer_expect(placer, &request);
         status = job == 2 ? byre__placer_retake(placer, &request, "6-7")
                           : byre__placer_take(placer, &request, &placement, NULL);
-        ck_assert_msg(status == BYRE_OK || status == BYRE_ENOMEM, "%d", status);
+        armed = false;
+        /* The key's own processors may be busy: that is right. */
+        ck_assert_msg(status == BYRE_OK || status == BYRE_ENOMEM || status == BYRE_EAGAIN, "%d",
+                      status);
         used += status == BYRE_OK ? request.cpus : 0;
-        failures += status != BYRE_OK;
+        failures += status == BYRE_ENOMEM;
         ck_assert_uint_eq(byre__placer_used(placer), used);
         ck_assert_uint_eq(byre__placer_mem_used(placer), used);
     }
@@ -86,7 +92,9 @@ START_TEST(every_allocation)
         int status;
 
         until_failure = k++;
+        armed = true;
         status = byre__placer_create(topology, &allowed, &config, &placer);
+        armed = false;
         ck_assert_msg(status == BYRE_OK || status == BYRE_ENOMEM, "%d", status);
         failed_create += status != BYRE_OK;
         if (status == BYRE_OK) failed_jobs += story(placer);
