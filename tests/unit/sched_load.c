@@ -453,6 +453,7 @@ static void await_idle(double least_s)
 
 START_TEST(graphical_session)
 {
+    pid_t hung;
     char script[256];
 
     set_up_owner();
@@ -476,13 +477,15 @@ START_TEST(graphical_session)
     put_loginctl("exec sleep 1000");
     clock_at(40);
     look(0);
-    ck_assert(meter->idle.child > 0);
+    hung = meter->idle.child;
+    ck_assert(hung > 0);
     clock_at(60);
     look(0);
-    ck_assert(meter->idle.child > 0);
+    ck_assert_int_eq(meter->idle.child, hung);
     clock_at(80);
     look(0);
-    look(0);
+    ck_assert_int_ne(meter->idle.child, hung);
+    ck_assert(kill(hung, 0) < 0);
     ck_assert(load.owner_idle_s == 0);
     fell();
     ck_assert(waitpid(-1, NULL, WNOHANG) < 0);
