@@ -68,6 +68,7 @@ enum {
 typedef struct byre__spec {
     uint32_t flags;
     char **argv; /* at least one */
+    char **env;  /* more variables, "NAME=value", over those of the context; NULL: none */
     char *name;  /* of the job, for people; "" : argv[0] */
     char *node;  /* where it must run; "": anywhere */
     char *

@@ -153,6 +153,7 @@ byre__context_key_t byre__context_key(const void *packed, size_t bytes)
 void byre__spec_fini(byre__spec_t *spec)
 {
     free(spec->argv);
+    free(spec->env);
     free(spec->name);
     free(spec->node);
     free(spec->affinity);
@@ -161,8 +162,10 @@ void byre__spec_fini(byre__spec_t *spec)
 
 void byre__pack_spec(byre__pack_t *pack, const byre__spec_t *spec)
 {
+    static char *const none[] = { NULL };
     byre__pack_u32(pack, spec->flags);
     byre__pack_texts(pack, spec->argv);
+    byre__pack_texts(pack, spec->env != NULL ? spec->env : none);
     byre__pack_text(pack, spec->name);
     byre__pack_text(pack, spec->node);
     byre__pack_text(pack, spec->affinity);
@@ -176,6 +179,7 @@ void byre__unpack_spec(byre__unpack_t *unpack, byre__spec_t *spec_out)
     *spec_out = (byre__spec_t){ 0 };
     spec_out->flags = byre__unpack_u32(unpack);
     spec_out->argv = byre__unpack_texts(unpack);
+    spec_out->env = byre__unpack_texts(unpack);
     spec_out->name = byre__unpack_text(unpack);
     spec_out->node = byre__unpack_text(unpack);
     spec_out->affinity = byre__unpack_text(unpack);

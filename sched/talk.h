@@ -71,7 +71,7 @@ enum byre__talk_keeper {
     BYRE__KEEP_CONTEXT,
     BYRE__KEEP_FREE, /* key */
     /* id, u32 attempt, key, spec, text cpu list ("": anywhere), text memory node list ("": any),
-     * u32 count of extra variables ("NAME=value") and these -> STARTED or ENDED, in any order with others.
+     * u32 count of extra variables ("NAME=value", over the context's; the spec's own come over these) -> STARTED or ENDED, in any order with others.
      * The same id and attempt again is answered with what is known of it, and starts nothing. */
     BYRE__KEEP_START,
     BYRE__KEEP_SIGNAL, /* id, u32 attempt, u32 signal: to all its processes */

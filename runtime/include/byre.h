@@ -19,4 +19,5 @@
 #include <byre_dsm.h>
 #include <byre_rpc.h>
 #include <byre_runtime.h>
+#include <byre_sched.h>
 #endif
