@@ -33,3 +33,9 @@ endif
 
 # What people type.
 BYRE_CMDS += $(call sources,sched/cmd/*.c)
+
+# What is not in the library is linked into the unit tests that look at it.
+UNIT_WITH_sched_policy        := $(SCHED_POLICY)
+UNIT_WITH_sched_policy_random := $(SCHED_POLICY)
+UNIT_WITH_sched_sim           := $(SCHED_POLICY) \
+    $(filter-out %/main.c %/options.c %/pool.c %/plot.c,$(call sources,sched/sim/*.c))

@@ -35,7 +35,7 @@ $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+    $(call private,$(call test_programs,$(t)),$(t) $(UNIT_WITH_$(basename $(notdir $(t)))) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
