@@ -34,8 +34,11 @@ test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
 $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
+# What is not in the library is linked into the tests that look at it.
+UNIT_WITH_sched_ledger := $(SCHED_LEDGER)
 $(foreach t,$(TEST_UNIT),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+    $(call private,$(call test_programs,$(t)),$(t) $(UNIT_WITH_$(basename $(notdir $(t)))) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+$(OBJ)/tests/unit/sched_ledger: CHECK_LIBS += $(SQLITE_LIBS)
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
