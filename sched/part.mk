@@ -12,6 +12,7 @@ SCHED_POLICY := $(call sources,sched/policy/*.c)
 SCHED_PLACE  := $(call sources,sched/place/*.c)
 SCHED_LOAD   := $(call sources,sched/daemon/load*.c)
 SCHED_LEDGER := $(call sources,sched/daemon/ledger*.c)
+SCHED_PEER   := $(call sources,sched/daemon/peer*.c)
 SCHED_KEEPER := $(filter-out %/main.c,$(call sources,sched/keeper/*.c))
 
 # The daemon: one on each node, a rank of mpirun.
