@@ -9,7 +9,7 @@
  *   flavour.c   message flavours of Byre
  *   pair.c      two ranks that exercise them
  *   peer_tirpc.c  calls of another system, for rpc.c
- *   p2p.c ring.c am.c service.c request.c rpc.c dsm*.c   the subjects
+ *   p2p.c ring.c am.c service.c request.c rpc.c dsm*.c sched.c   the subjects
  *   stats.c     percentiles
  *   report.c    rows: table, JSON, CSV                 plot.c      rows: a picture
  *   machine.c   the machine, as far as figures depend on it
@@ -40,7 +40,7 @@ struct options {
     enum format format;
     const char *plot; /* file for the picture, or NULL */
     bool quick;
-    bool peers;     /* rpc: calls of other systems as well */
+    bool peers;     /* rpc, sched: other systems as well */
     bool beside;    /* the service thread runs on beside raw MPI */
     int reps;       /* 0: the subject's own */
     int window;     /* messages under way at once */
@@ -117,7 +117,8 @@ struct contest {
     batch_fn floor, byre;
     void *arg;
     int reps;
-    int most;       /* iterations of a batch, or 0 */
+    int least;      /* iterations of a batch, or 0 */
+    int most;       /* the same */
     double seconds; /* when they are over, five repetitions must do */
     bool pause;     /* park the service thread while the floor is measured */
     bool foreign;   /* the other side is not Byre: then it is parked for both */
@@ -227,6 +228,7 @@ int subject_am(const struct options *opt);
 int subject_service(const struct options *opt);
 int subject_rpc(const struct options *opt);
 int subject_dsm(const struct options *opt);
+int subject_sched(const struct options *opt);
 void p2p_ring(const struct options *opt);
 void service_requests(const struct options *opt);
 

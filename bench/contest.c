@@ -64,7 +64,8 @@ static void follow(const struct crew *crew, const struct contest *contest)
 /* How many iterations make a batch of this side long enough. */
 static int calibrate(const struct crew *crew, const struct contest *contest, int side)
 {
-    int n = 1, most = contest->most ? contest->most : MOST_ITERATIONS;
+    int most = contest->most ? contest->most : MOST_ITERATIONS;
+    int n = contest->least ? contest->least : 1;
     for (;;) {
         double seconds = lead(crew, contest, side, n) * n;
         if (seconds >= BATCH_SECONDS || n >= most) return n;

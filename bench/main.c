@@ -11,6 +11,7 @@ static int run_subject(const struct options *opt)
     if (!strcmp(opt->subject, "rpc")) return subject_rpc(opt);
     if (!strcmp(opt->subject, "service")) return subject_service(opt);
     if (!strcmp(opt->subject, "dsm")) return subject_dsm(opt);
+    if (!strcmp(opt->subject, "sched")) return subject_sched(opt);
     return subject_p2p(opt);
 }
 

@@ -24,6 +24,8 @@ static const char help_text[] =
     "  rpc        remote procedure calls: null call, arguments in and out, many under way\n"
     "  service    what the service thread costs, how long requests wait, what waiting costs\n"
     "  dsm        shared memory: faults, streams, bouncing pages, barriers, locks\n"
+    "  sched      placing commands: byre run, xargs, submit (one rank; a pool is started\n"
+    "             unless one is up)\n"
     "  machine    the machine that the figures belong to\n"
     "  compare    two files of --json lines: how the ratios changed (no mpirun)\n"
     "\n"
@@ -41,10 +43,12 @@ static const char help_text[] =
     "                    popup_computing;\n"
     "                    service: cost,request,idle; dsm: read_miss,write_miss,upgrade,\n"
     "                    ping_pong,false_sharing,seq_read,seq_write,random,barrier,lock, or\n"
-    "                    a variant of one of them such as computing\n"
+    "                    a variant of one of them such as computing;\n"
+    "                    sched: run,xargs,submit,peers\n"
     "  --modes LIST      p2p: latency,bandwidth,rate,ring\n"
     "  --window N        messages under way at once (default 64)\n"
-    "  --peers           rpc: also what rpcgen and libtirpc take: tirpc_tcp,tirpc_unix\n"
+    "  --peers           rpc: also what rpcgen and libtirpc take: tirpc_tcp,tirpc_unix;\n"
+    "                    sched: also xargs -P8, GNU parallel, srun, where they are installed\n"
     "  --beside          let the service thread run while raw MPI is measured\n"
     "  --fail PERCENT    compare: exit 1 when a ratio is worse by more\n"
     "  --help, --version\n"
@@ -301,9 +305,10 @@ static int parse_one(struct options *opt, int option, char **argv)
 
 static int check_peers(const struct options *opt)
 {
-    if (opt->peers && strcmp(opt->subject, "rpc") != 0)
-        return options_complain("--peers compares rpc, not %s", opt->subject);
-    if (opt->peers && !HAVE_TIRPC)
+    bool rpc = !strcmp(opt->subject, "rpc");
+    if (opt->peers && !rpc && strcmp(opt->subject, "sched") != 0)
+        return options_complain("--peers compares rpc and sched, not %s", opt->subject);
+    if (opt->peers && rpc && !HAVE_TIRPC)
         return options_complain("--peers needs libtirpc and rpcgen when Byre is configured "
                                 "(Debian: apt-get install libtirpc-dev rpcsvc-proto)");
     return 0;

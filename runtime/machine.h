@@ -45,6 +45,8 @@ static inline void byre__cpuset_add(byre__cpuset_t *set, int cpu)
 int byre__cpuset_count(const byre__cpuset_t *set);
 bool byre__cpuset_equal(const byre__cpuset_t *a, const byre__cpuset_t *b);
 
+#define BYRE__CPU_LIST 256 /* room for a set as text, unless it is much scattered */
+
 /* As /proc writes it: "0-3,8". Cut off if there is no room, but always ended; returns `text_out'. */
 char *byre__cpuset_format(const byre__cpuset_t *set, char *text_out, size_t room_bytes);
 

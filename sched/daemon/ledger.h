@@ -14,6 +14,7 @@
 #ifndef BYRE__SCHED_LEDGER_H
 #define BYRE__SCHED_LEDGER_H
 
+#include "runtime/machine.h"
 #include "sched/job.h"
 
 typedef struct ledger ledger_t;
@@ -31,7 +32,7 @@ typedef struct ledger_job {
     byre__context_key_t context;
     const void *spec; /* packed */
     size_t spec_bytes;
-    char cpu_list[64];
+    char cpu_list[BYRE__CPU_LIST];
     int64_t pid;
     uint64_t submitted_ms, started_ms;
     byre__end_t end; /* when ENDED */

@@ -10,6 +10,12 @@
  *   minimum-intervening   among the free processors those that have run the fewest other jobs since this key
  *   mi-queue              the same over all processors, counting also the jobs that wait for them; a job
  *                         may wait for a better processor although another one is free
+ *
+ * One processor: first the core that shares least with what runs (most free cache). Several come from one
+ * L3, else one NUMA node, else one package, else anywhere, the tightest that has room; affinity chooses
+ * between equals, except that `fixed' and `last' give a key exactly its own. docs/place.md tells more.
+ *
+ * 16,384 keys are remembered; beyond that the one unused longest is forgotten, also by `fixed'.
  */
 #ifndef BYRE__SCHED_PLACE_H
 #define BYRE__SCHED_PLACE_H
@@ -18,13 +24,14 @@
 #include <stdint.h>
 #include "runtime/machine.h"
 
-typedef struct byre__place_t_ byre__placer_t;
+typedef struct byre__placer byre__placer_t;
 
 typedef struct byre__place_config {
     const char *policy; /* one of the names above */
     uint32_t slots;     /* processors to give away; 0: all that are allowed */
-    bool smt;           /* a hyperthread counts as a processor; else a core does */
-    bool bind;          /* false: jobs are counted, not bound: cpu lists are "" */
+    bool smt;     /* a hyperthread counts as a processor; else a core does, and is given whole */
+    bool bind;    /* false: jobs are counted, not bound: cpu lists are "", policies do nothing */
+    uint64_t mem; /* bytes to give away (a cgroup may leave less than there is); 0: all there is */
 } byre__place_config_t;
 
 /* From a topology (borrowed, stays). Only processors in `allowed' are given away. BYRE_OK, BYRE_ENOMEM,
@@ -41,19 +48,22 @@ typedef struct byre__place_request {
 } byre__place_request_t;
 
 typedef struct byre__placement {
-    char cpus[64];         /* /proc's form: "0-3,8"; "" not bound */
-    char nodes[64];        /* memory nodes in the same form; "" any */
+    /* As /proc writes it: "0-3,8". "": not bound, also where a much scattered set would not fit; never cut off. */
+    char cpus[BYRE__CPU_LIST];
+    /* Memory nodes in the same form. "": any, also where the near ones have less left than the job needs. */
+    char nodes[BYRE__CPU_LIST];
     int package, numa, l3; /* hwloc's logical numbers when all processors share one, else -1 */
 } byre__placement_t;
 
 /* Can it ever run here? */
 bool byre__placer_fits(const byre__placer_t *placer, uint32_t cpus, uint64_t mem);
 /* Now: BYRE_OK and where; BYRE_EAGAIN: not now (no room, or the policy wants it to wait: `wait_out' (may be
- * NULL) says for which processors, "" for any); BYRE_ERANGE: never. Several processors come from one L3,
- * else one NUMA node, else one package, else anywhere, the tightest that has room. */
+ * NULL) says for which processors, "" for any); BYRE_ERANGE: never; BYRE_EEXIST: this job has its processors;
+ * BYRE_EINVAL: job or cpus 0; BYRE_ENOMEM. */
 int byre__placer_take(byre__placer_t *placer, const byre__place_request_t *request,
-                      byre__placement_t *placement_out, char wait_out[64]);
-/* A job that has been here since before this daemon (its cpu list as it was told). */
+                      byre__placement_t *placement_out, char wait_out[BYRE__CPU_LIST]);
+/* A job that has been here since before this daemon (its cpu list as it was told; what is no longer allowed
+ * in it is ignored, and two jobs may have the same processors). BYRE_OK, BYRE_EEXIST, BYRE_EINVAL, BYRE_ENOMEM. */
 int byre__placer_retake(byre__placer_t *placer, const byre__place_request_t *request,
                         const char *cpus);
 void byre__placer_give(byre__placer_t *placer, uint64_t job);

@@ -7,8 +7,8 @@
  * upwards (`world'), with these exceptions: `run' and `send' may call nothing back, `ask' may be answered
  * before it returns (the simulator's probes take no time).
  *
- * Load is in jobs a slot: 0: a slot is free; k: every slot has a job and k-1 more rounds wait. With one slot
- * it is the number of jobs in the node, the running one included.
+ * Load is in jobs a slot: 0: a slot is free; k: every slot has a job and k-1 more rounds wait, the last of them
+ * perhaps in part (byre__policy_load). With one slot it is the number of jobs in the node, the running one included.
  *
  * Claims. A probe that is answered yes has claimed: the asked node keeps a slot (or a place below the
  * threshold) for the asker until the job comes, the asker says that it does not, or a time has passed. Two
@@ -62,8 +62,10 @@ typedef struct byre__world {
     bool (*alive)(void *self, int node); /* up, and takes guests. This node: always true */
     int (*load)(void *self);             /* of this node, claims included */
     int (*waiting)(void *self);          /* jobs here that could go elsewhere */
-    /* Can the node run such a job at all? The policy need not ask those that cannot. */
+    /* Can the node run such a job at all? The policy need not ask those that cannot. If this one cannot, the job
+     * leaves it, whatever the load. */
     bool (*fits)(void *self, int node, byre__policy_job_t job);
+    /* What the job needs; job 0: what is free here now, for WORK. */
     void (*needs)(void *self, byre__policy_job_t job, uint32_t *cpus_out, uint64_t *mem_out);
 
     /* Decisions: exactly one of run and send for every job given to `arrive'. */
@@ -82,12 +84,12 @@ typedef struct byre__policy {
     const char *summary; /* a line for --help */
     size_t state_bytes;  /* zeroed before init */
     byre__policy_params_t defaults;
-    void (*init)(void *state, const byre__world_t *world); /* world stays */
+    void (*init)(void *state, const byre__world_t *world); /* world stays; may set the timer */
     /* A job was submitted here and may go anywhere. */
     void (*arrive)(void *state, byre__policy_job_t job);
     /* A job that another node sent has been put here (it stays: it is not to be sent on). */
     void (*received)(void *state, int from);
-    /* The load has become less: a job ended, or a waiting one went elsewhere. */
+    /* The load has become less: a job ended, a waiting one went elsewhere, or a claim lapsed. */
     void (*departed)(void *state);
     /* Another node asks. For ROOM: is it welcome? The host then claims a slot; for WORK: shall a waiting job
      * go? The host then picks one that fits and sends it, or turns the answer into no. NULL: the rule in
@@ -98,6 +100,12 @@ typedef struct byre__policy {
     void (*gone)(void *state,
                  int node); /* after it `alive' is false; questions to it get their answer */
 } byre__policy_t;           /* any function but init, arrive and answered may be NULL */
+
+/* Most nodes that one decision asks, and so the largest Lp. */
+enum { BYRE__PROBES_MOST = 64 };
+
+/* The load of a node with so many jobs (running, waiting and claimed): 0 below its slots, else the rounds. */
+int byre__policy_load(uint64_t jobs, uint32_t slots);
 
 /* The plain rule: ROOM yes if load < limit; LOAD the load; WORK yes if load > limit and a job waits. */
 byre__answer_t byre__policy_answer(const byre__world_t *world, const byre__question_t *question);

@@ -6,7 +6,7 @@
 #ifndef BYRE__SCHED_LOAD_H
 #define BYRE__SCHED_LOAD_H
 
-#include "node.h"
+#include "sched/node.h"
 
 typedef struct byre__meter byre__meter_t;
 

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pick.h"
+
+enum { TRIES = 16 };
+
+static bool possible(const byre__world_t *world, const byre__asked_t *asked, byre__policy_job_t job,
+                     byre__eligible_t eligible, const void *arg, int node)
+{
+    return node != world->node && !byre__asked_has(asked, node) &&
+           (!eligible || eligible(arg, node)) && world->alive(world->self, node) &&
+           (job == 0 || world->fits(world->self, node, job));
+}
+
+/* Throw until one is possible: cheap as long as most are. Then count them. Both give each the same chance. */
+int byre__pick(const byre__world_t *world, const byre__asked_t *asked, byre__policy_job_t job,
+               byre__eligible_t eligible, const void *arg)
+{
+    uint64_t which;
+    int count = 0;
+
+    if (world->nodes < 2) {
+        return -1;
+    }
+    for (int i = 0; i < TRIES; i++) {
+        int node = (int)world->random(world->self, (uint64_t)world->nodes);
+
+        if (possible(world, asked, job, eligible, arg, node)) {
+            return node;
+        }
+    }
+    for (int node = 0; node < world->nodes; node++) {
+        count += possible(world, asked, job, eligible, arg, node);
+    }
+    if (count == 0) {
+        return -1;
+    }
+    which = world->random(world->self, (uint64_t)count);
+    for (int node = 0; node < world->nodes; node++) {
+        if (possible(world, asked, job, eligible, arg, node) && which-- == 0) {
+            return node;
+        }
+    }
+    return -1;
+}
+
+bool byre__welcome_here(const byre__world_t *world, byre__policy_job_t job)
+{
+    return world->load(world->self) < byre__threshold(world) &&
+           world->fits(world->self, world->node, job);
+}
+
+void byre__keep(const byre__world_t *world, byre__policy_job_t job)
+{
+    static const byre__asked_t nobody;
+    int node = -1;
+
+    if (!world->fits(world->self, world->node, job)) {
+        node = byre__pick(world, &nobody, job, NULL, NULL);
+    }
+    if (node < 0) {
+        world->run(world->self, job);
+    } else {
+        world->send(world->self, job, node);
+    }
+}
+
+byre__question_t byre__question(const byre__world_t *world, enum byre__probe kind, int limit,
+                                byre__policy_job_t job)
+{
+    byre__question_t question = { .kind = (uint8_t)kind, .limit = limit };
+
+    world->needs(world->self, job, &question.cpus, &question.mem);
+    return question;
+}
