@@ -36,8 +36,19 @@ endif
 # What people type.
 BYRE_CMDS += $(call sources,sched/cmd/*.c)
 
-# What is not in the library is linked into the unit tests that look at it.
-UNIT_WITH_sched_policy        := $(SCHED_POLICY)
-UNIT_WITH_sched_policy_random := $(SCHED_POLICY)
-UNIT_WITH_sched_sim           := $(SCHED_POLICY) \
+# What is not in the library is linked into the tests that look at it.
+LINKED_WITH_sched_ledger        := $(SCHED_LEDGER)
+LINKED_WITH_sched_ledger_damage := $(SCHED_LEDGER)
+LINKED_WITH_sched_ledger_kill   := $(SCHED_LEDGER)
+LINKED_WITH_sched_peer          := $(SCHED_PEER)
+LINKED_WITH_sched_peer_names    := $(SCHED_PEER)
+LINKED_WITH_sched_peer_killed   := $(SCHED_PEER)
+LINKED_WITH_sched_place          := $(SCHED_PLACE)
+LINKED_WITH_sched_place_memory   := $(SCHED_PLACE)
+LINKED_WITH_sched_place_property := $(SCHED_PLACE)
+LINKED_WITH_sched_place_real     := $(SCHED_PLACE)
+LINKED_WITH_sched_load           := $(SCHED_LOAD)
+LINKED_WITH_sched_policy        := $(SCHED_POLICY)
+LINKED_WITH_sched_policy_random := $(SCHED_POLICY)
+LINKED_WITH_sched_sim           := $(SCHED_POLICY) \
     $(filter-out %/main.c %/options.c %/pool.c %/plot.c,$(call sources,sched/sim/*.c))
