@@ -228,19 +228,62 @@ START_TEST(numa_before_its_l3)
 }
 END_TEST
 
-/* The second package has no cache and one NUMA node, the first two L3s of which one is half forbidden. */
-START_TEST(asymmetric)
+/* Half of an L3 of each package is forbidden. */
+START_TEST(asymmetric_by_right)
 {
-    static const char xml[] = "0-5,8-13";
+    static const char half[] = "0-5,8-13";
 
     build("pack:2 l3:2 core:4 pu:1");
-    ck_assert_int_eq(create(xml, (byre__place_config_t){ .policy = "fcfs", .bind = true }),
+    ck_assert_int_eq(create(half, (byre__place_config_t){ .policy = "fcfs", .bind = true }),
                      BYRE_OK);
     ck_assert_uint_eq(byre__placer_slots(placer), 12);
     PLAY(TAKE(1, 2, 0, "4-5"),   /* the L3 of which only two are allowed */
          TAKE(2, 2, 0, "12-13"), /* the other such one */
          TAKE(3, 4, 0, "0-3"), TAKE(4, 3, 0, "8-10"), GIVE(1),
          TAKE(5, 3, 0, "4-5,11")); /* nothing else is left */
+    stop();
+}
+END_TEST
+
+/* Takes the last line with `begin' out of hwloc's XML, and the end of that object: what was inside stays. */
+static void take_out(char *xml, const char *begin)
+{
+    char *line = NULL, *next, *end;
+    char close[32];
+
+    for (char *at = xml; (at = strstr(at, begin)) != NULL; at++) line = at;
+    ck_assert_ptr_nonnull(line);
+    while (line > xml && line[-1] != '\n') line--;
+    snprintf(close, sizeof close, "\n%.*s</object>\n", (int)strspn(line, " "), line);
+    next = strchr(line, '\n') + 1;
+    end = strstr(next, close);
+    ck_assert_ptr_nonnull(end);
+    memmove(end, end + strlen(close) - 1, strlen(end + strlen(close) - 1) + 1);
+    memmove(line, next, strlen(next) + 1);
+}
+
+/* The second package has no L3. */
+START_TEST(asymmetric)
+{
+    char *xml, *copy;
+    int length;
+
+    build("pack:2 l3:2 core:2 pu:1");
+    ck_assert_int_eq(hwloc_topology_export_xmlbuffer(topology, &xml, &length, 0), 0);
+    copy = strdup(xml);
+    hwloc_free_xmlbuffer(topology, xml);
+    hwloc_topology_destroy(topology);
+    take_out(copy, "type=\"L3Cache\"");
+    take_out(copy, "type=\"L3Cache\"");
+    ck_assert_int_eq(byre__machine_import(copy, &topology), BYRE_OK);
+    free(copy);
+    ck_assert_int_eq(hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_L3CACHE), 2);
+    ck_assert_int_eq(create(NULL, (byre__place_config_t){ .policy = "fcfs", .bind = true }),
+                     BYRE_OK);
+    PLAY(TAKE(1, 2, 0, "0-1"), /* an L3 */
+         TAKE(2, 3, 0, "4-6"), /* no L3 has room: the package that has */
+         TAKE(3, 1, 0, "2"),   /* the L3 with two, not the package with one */
+         TAKE(4, 2, 0, "3,7"), WAIT(5, 1, 0, ""));
     stop();
 }
 END_TEST
@@ -650,6 +693,7 @@ int main(void)
     tcase_add_test(all, others_homes_are_spared);
     tcase_add_test(all, key_with_many_places);
     tcase_add_test(all, asymmetric);
+    tcase_add_test(all, asymmetric_by_right);
     tcase_add_test(all, allowed_only);
     tcase_add_test(all, the_most);
     tcase_add_test(all, list_too_long);
