@@ -10,6 +10,7 @@ $(OBJ)/sched/%.o: EXTRA_CPPFLAGS = -DBYRE_LIBEXECDIR='"$(libexecdir)/byre"' -DBY
 # Pure: decisions and no deeds. The daemon, the simulator and the tests have the same ones.
 SCHED_POLICY := $(call sources,sched/policy/*.c)
 SCHED_PLACE  := $(call sources,sched/place/*.c)
+SCHED_LOAD   := $(call sources,sched/daemon/load*.c)
 SCHED_LEDGER := $(call sources,sched/daemon/ledger*.c)
 SCHED_PEER   := $(call sources,sched/daemon/peer*.c)
 SCHED_KEEPER := $(filter-out %/main.c,$(call sources,sched/keeper/*.c))

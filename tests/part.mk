@@ -45,13 +45,24 @@ ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(call test_with,$(t)) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 $(OBJ)/tests/unit/sched_ledger $(OBJ)/tests/unit/sched_ledger_damage $(OBJ)/tests/unit/sched_ledger_kill: CHECK_LIBS += $(SQLITE_LIBS)
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
+# What is not in the library is linked into the tests that look at it.
+UNIT_WITH_sched_place          := $(SCHED_PLACE)
+UNIT_WITH_sched_place_memory   := $(SCHED_PLACE)
+UNIT_WITH_sched_place_property := $(SCHED_PLACE)
+UNIT_WITH_sched_place_real     := $(SCHED_PLACE)
+UNIT_WITH_sched_load           := $(SCHED_LOAD)
+ifeq ($(HAVE_CHECK),yes)
+$(foreach t,$(TEST_UNIT),$(eval \
+    $(call private,$(call test_programs,$(t)),$(t) $(UNIT_WITH_$(basename $(notdir $(t)))) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
 WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd epoll_create1 \
            memfd_create socket fopen opendir pthread_create
 $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
-# marshal_memory refuses it memory.
+# marshal_memory and sched_place_memory refuse it memory.
+$(OBJ)/tests/unit/sched_place_memory: CHECK_LIBS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc)
 $(OBJ)/tests/unit/marshal_memory: CHECK_LIBS += \
     $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc aligned_alloc mmap)
 endif
