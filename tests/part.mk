@@ -39,22 +39,17 @@ LINKED_WITH_sched_ledger_kill   := $(SCHED_LEDGER)
 LINKED_WITH_sched_peer          := $(SCHED_PEER)
 LINKED_WITH_sched_peer_names    := $(SCHED_PEER)
 LINKED_WITH_sched_peer_killed   := $(SCHED_PEER)
+LINKED_WITH_sched_place          := $(SCHED_PLACE)
+LINKED_WITH_sched_place_memory   := $(SCHED_PLACE)
+LINKED_WITH_sched_place_property := $(SCHED_PLACE)
+LINKED_WITH_sched_place_real     := $(SCHED_PLACE)
+LINKED_WITH_sched_load           := $(SCHED_LOAD)
 $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(call test_with,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(call test_with,$(t)) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 $(OBJ)/tests/unit/sched_ledger $(OBJ)/tests/unit/sched_ledger_damage $(OBJ)/tests/unit/sched_ledger_kill: CHECK_LIBS += $(SQLITE_LIBS)
-    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
-# What is not in the library is linked into the tests that look at it.
-UNIT_WITH_sched_place          := $(SCHED_PLACE)
-UNIT_WITH_sched_place_memory   := $(SCHED_PLACE)
-UNIT_WITH_sched_place_property := $(SCHED_PLACE)
-UNIT_WITH_sched_place_real     := $(SCHED_PLACE)
-UNIT_WITH_sched_load           := $(SCHED_LOAD)
-ifeq ($(HAVE_CHECK),yes)
-$(foreach t,$(TEST_UNIT),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(UNIT_WITH_$(basename $(notdir $(t)))) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
