@@ -198,6 +198,7 @@ void finish_away(job_t *job, const char *node)
     char line[256];
 
     if (!job->run->sent || job_may_restart(job)) {
+        byred_log("job %s: node %s is gone; it is queued again", job_name(job), node);
         finish_again(job);
     } else if (job->bits & JOB_KILLED) {
         finish_as(job, BYRE__END_LOST, 0, "its node was lost while it was being killed");
