@@ -52,10 +52,10 @@ static void stop(void)
 /* A line of a script. '+': take, which must give `cpus'; '.': take, which must wait for `cpus'; '-': give;
  * 'q': expect; 'u': not any more. */
 typedef struct step {
-    char what;
     uint64_t job;
-    uint32_t n;
     const char *key, *cpus;
+    uint32_t n;
+    char what;
 } step_t;
 
 static void one_step(const step_t *step, int at)
@@ -99,23 +99,23 @@ static void play(const step_t *step, size_t count)
 
 #define TAKE(job, n, key, cpus) \
     {                           \
-        '+', job, n, key, cpus  \
+        job, key, cpus, n, '+'  \
     }
 #define WAIT(job, n, key, cpus) \
     {                           \
-        '.', job, n, key, cpus  \
+        job, key, cpus, n, '.'  \
     }
 #define EXPECT(job, n, key)    \
     {                          \
-        'q', job, n, key, NULL \
+        job, key, NULL, n, 'q' \
     }
 #define GIVE(job)               \
     {                           \
-        '-', job, 0, NULL, NULL \
+        job, NULL, NULL, 0, '-' \
     }
 #define FORGET(job)             \
     {                           \
-        'u', job, 0, NULL, NULL \
+        job, NULL, NULL, 0, 'u' \
     }
 #define PLAY(...)                                       \
     do {                                                \

@@ -40,9 +40,9 @@ static byre__placer_t *placer;
 static bool smt;
 static byre__cpuset_t allowed, taken;
 static struct {
-    bool there;
     byre__cpuset_t cpus;
     uint32_t n;
+    bool there;
 } job[JOBS + 1];
 static uint64_t seed;
 
@@ -347,7 +347,7 @@ START_TEST(at_random)
     const char *policy = byre__place_policies()[_i];
 
     for (int machine = 0; machine < 2 * MACHINES; machine++) {
-        seed = (uint64_t)(_i * 1000 + machine);
+        seed = (uint64_t)_i * 1000 + (uint64_t)machine;
         smt = machine >= MACHINES;
         run(machine % MACHINES, policy);
     }
