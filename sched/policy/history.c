@@ -3,7 +3,7 @@
 
 static int find(const byre__history_t *history, int node)
 {
-    for (int i = 0; i < BYRE__HISTORY; i++) {
+    for (int i = 0; i < history->used; i++) {
         if (history->heard[i].role != BYRE__UNKNOWN && history->heard[i].node == node) {
             return i;
         }
@@ -17,11 +17,11 @@ static bool fresh(const byre__history_t *history, const byre__heard_t *heard, do
 }
 
 /* A free place, or that of the node that was not heard of for longest. */
-static int place(const byre__history_t *history)
+static int place(byre__history_t *history)
 {
     int found = 0;
 
-    for (int i = 0; i < BYRE__HISTORY; i++) {
+    for (int i = 0; i < history->used; i++) {
         if (history->heard[i].role == BYRE__UNKNOWN) {
             return i;
         }
@@ -29,7 +29,7 @@ static int place(const byre__history_t *history)
             found = i;
         }
     }
-    return found;
+    return history->used < BYRE__HISTORY ? history->used++ : found;
 }
 
 void byre__history_note(byre__history_t *history, int node, enum byre__role role)
@@ -71,7 +71,7 @@ int byre__history_pick(const byre__history_t *history, enum byre__role role, boo
     const byre__heard_t *found = NULL;
     double now = world->now(world->self);
 
-    for (int i = 0; i < BYRE__HISTORY; i++) {
+    for (int i = 0; i < history->used; i++) {
         const byre__heard_t *heard = &history->heard[i];
 
         if (heard->role == role && fresh(history, heard, now) &&

@@ -27,6 +27,7 @@ typedef struct byre__heard {
 typedef struct byre__history {
     const byre__world_t *world;
     uint64_t ages;
+    int used; /* places below it may be taken, none above is */
     byre__heard_t heard[BYRE__HISTORY];
 } byre__history_t;
 
