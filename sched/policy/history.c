@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "history.h"
 
+static bool is_of(const byre__heard_t *heard, int node)
+{
+    return heard->role != BYRE__UNKNOWN && heard->node == node;
+}
+
 static int find(const byre__history_t *history, int node)
 {
+    int hint = history->hint[node % BYRE__HINTS] - 1;
+
+    if (hint < 0 || is_of(&history->heard[hint], node)) {
+        return hint;
+    }
     for (int i = 0; i < history->used; i++) {
-        if (history->heard[i].role != BYRE__UNKNOWN && history->heard[i].node == node) {
+        if (is_of(&history->heard[i], node)) {
             return i;
         }
     }
@@ -40,6 +50,7 @@ void byre__history_note(byre__history_t *history, int node, enum byre__role role
     if (at < 0) {
         at = place(history);
     }
+    history->hint[node % BYRE__HINTS] = (uint8_t)(at + 1);
     history->heard[at] = (byre__heard_t){
         .role = (uint8_t)role, .node = node, .age = history->ages++, .when = world->now(world->self)
     };
