@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames between daemons: all to all, all sizes mixed, in order; then garbage. apart: no
+/* Frames between daemons: all to all, all sizes mixed, in order; then garbage.
+ * apart: no
  * time-limit: 120 */
 #include "sched_peer_tools.h"
 
