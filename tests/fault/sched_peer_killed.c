@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A daemon is killed while all send it frames, long ones too: each survivor gets one PEER_GONE, after the last of
- * its frames, and the survivors go on. argv[1]: the victim. */
+ * its frames, and the survivors go on. argv[1]: the victim; argv[2]: "calm" for little traffic, since Open MPI's TCP
+ * transport may abort or hang a survivor that is in the middle of sending much to a dead rank. */
 #include "../mpi/sched_peer_tools.h"
 
 #include <limits.h>
 
 enum { WORK = 1, LAST = 2, ENOUGH = 200 };
 
+static bool calm;
 static int victim, gone; /* how often we were told */
 static uint32_t next_work[64], last[64];
 
@@ -34,7 +36,7 @@ static void send_work(int to, uint32_t number)
 {
     static char bytes[300 * KIB];
     size_t size = size_of(number);
-    if (peer_backlog(to) > 4 * MIB) return;
+    if (peer_backlog(to) > (calm ? 0 : 4 * MIB)) return;
     fill(bytes, size, number);
     int result = peer_send(to, WORK, number, NULL, bytes, size);
     CHECK(result == BYRE_OK || (result == BYRE_EPEER && to == victim));
@@ -47,8 +49,10 @@ static void take(const peer_frame_t *frame)
     CHECK(from >= 0 && from < ranks);
     if (from == victim) EQUAL(0, gone); /* its word was the last */
     if (frame->type == PEER_GONE) {
+        if (last[from] == 2) return; /* it has come to its end, and left */
         if (from != victim) {
-            printf("rank %d: told of rank %d, which nobody killed\n", me, from); /* survivors.bash */
+            printf("rank %d: told of rank %d, which nobody killed\n", me,
+                   from); /* survivors.bash */
             exit(1);
         }
         EQUAL(0, bytes);
@@ -95,13 +99,14 @@ int main(int argc, char **argv)
 {
     CHECK(on_exit(note_the_end, NULL) == 0);
     open_peers();
+    calm = argc > 2 && strcmp(argv[2], "calm") == 0;
     victim = argc > 1 ? atoi(argv[1]) : ranks - 1;
     CHECK(victim >= 0 && victim < ranks);
     for (uint32_t number = 0; gone == 0; number++) {
         if (me == victim && number == ENOUGH) raise(SIGKILL);
         for (int r = 0; r < ranks; r++)
             if (peer_alive(r)) send_work(r, number);
-        take_all(1);
+        take_all(calm ? 20 : 1);
     }
     EXPECT(BYRE_EPEER, peer_send(victim, WORK, 0, NULL, NULL, 0));
     EQUAL(0, peer_backlog(victim));
@@ -113,7 +118,6 @@ int main(int argc, char **argv)
     }
     meet(2);
     EQUAL(1, gone);
-    /* Those who are done leave the others before they know it: no more is checked. */
     peer_close();
     printf("rank %d: told once of rank %d\n", me, victim);
     fflush(stdout);
