@@ -31,11 +31,14 @@ $(foreach i,$(TEST_IDL),$(eval $(OBJ)/$(i).o: $(OBJ)/$(i).h))
 test_stubs = $(foreach i,$(filter $(1:.c=),$(TEST_IDL)),$(addprefix $(i),_types.c _client.c _server.c))
 
 test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
+# What is not in the library is linked into the tests that look at it.
+test_with = $(LINKED_WITH_$(basename $(notdir $(1))))
+LINKED_WITH_sched_top := $(TOP_PURE)
 $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(call test_with,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_with,$(t)) $(TEST_SUPPORT),$$(CHECK_LIBS))))
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
