@@ -3,7 +3,7 @@
 #   tests/check/*.sh    the tree itself: headers, layering, symbols, install ...
 #   tests/unit/*.c      one Check suite a program, no MPI needed (loopback transport)
 #   tests/mpi/*.c       one program a behaviour, run by mpirun with each of BYRE_TEST_NP ranks
-#   tests/sh/*.sh       the commands, as a user types them
+#   tests/sh/*.sh       the commands, as a user types them; tests/sh/*.c are programs they use
 #   tests/fault/*.sh    kill and cut; tests/fault/*.c are the programs they use
 #   tests/lab/*.sh      several nodes: byre lab, and jobs on it; tests/lab/*.c are their programs
 #   tests/fuzz/*.c      fuzzers, with tests/fuzz/corpus/NAME; a part.mk says how each is made: FUZZERS
@@ -14,6 +14,7 @@
 TEST_UNIT    := $(call sources,tests/unit/*.c)
 TEST_MPI     := $(call sources,tests/mpi/*.c)
 TEST_FAULT   := $(call sources,tests/fault/*.c)
+TEST_SH      := $(call sources,tests/sh/*.c)
 TEST_LAB     := $(call sources,tests/lab/*.sh)
 LAB_FAULTS   := $(call sources,tests/lab/*.c)
 TEST_SUPPORT := $(call sources,tests/support/*.c)
@@ -34,7 +35,7 @@ test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
 # What is not in the library is linked into the tests that look at it.
 test_with = $(LINKED_WITH_$(basename $(notdir $(1))))
 LINKED_WITH_sched_top := $(TOP_PURE)
-$(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
+$(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS) $(TEST_SH),$(eval \
     $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(call test_with,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
@@ -52,7 +53,7 @@ endif
 # Before MPI, whose calls it stands in for.
 $(OBJ)/tests/mpi/pmpi: MPI_LIBS := $(LIB)/libbyre_pmpi.a $(STATIC) $(MPI_LIBS)
 $(OBJ)/tests/mpi/pmpi: $(LIB)/libbyre_pmpi.a
-MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS))
+MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS) $(TEST_SH))
 
 tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS) $(FUZZERS)
 
