@@ -78,13 +78,13 @@ static void draw_counts(frame_t *frame, const view_t *view, const totals_t *t)
                   (unsigned long long)t->slots_used, (unsigned long long)t->slots);
         return;
     }
-    if (t->owned > 0) snprintf(owned, sizeof owned, " (%u owned)", t->owned);
-    snprintf(left, sizeof left,
-             "%u of %u nodes up%s; %llu of %llu slots in use; %llu running, %llu waiting", t->up,
-             t->nodes, owned, (unsigned long long)t->slots_used, (unsigned long long)t->slots,
-             (unsigned long long)t->running, (unsigned long long)t->queued);
+    if (t->owned > 0) snprintf(owned, sizeof owned, ", %u owned", t->owned);
+    snprintf(left, sizeof left, "%u of %u nodes up%s; slots %llu/%llu; %llu running, %llu waiting",
+             t->up, t->nodes, owned, (unsigned long long)t->slots_used,
+             (unsigned long long)t->slots, (unsigned long long)t->running,
+             (unsigned long long)t->queued);
     if (last < view->nodes.count || view->nodes.top > 0)
-        snprintf(right, sizeof right, "nodes %zu-%zu of %zu", view->nodes.top + 1,
+        snprintf(right, sizeof right, "%zu-%zu of %zu", view->nodes.top + 1,
                  last < view->nodes.count ? last : view->nodes.count, view->nodes.count);
     frame_add_ends(frame, FRAME_PLAIN, left, right);
 }
@@ -105,10 +105,12 @@ static void draw_rates(frame_t *frame, const model_t *model, const rates_t *r)
                   model->rates_are_means ? "mean/s:" : "/s:", probes, sent, started);
     else
         frame_add(frame, FRAME_PLAIN,
-                  "%s %s probes (%s won), %s claims refused, %s sent, %s begun, %s messages; "
-                  "daemons %.1f%%",
+                  frame->cols < 100
+                      ? "%s probes %s (won %s)  refused %s  sent %s  begun %s  messages %s"
+                      : "%s probes %s (won %s)  claims refused %s  sent %s  begun %s  messages %s"
+                        "  processors for the daemons %.3f",
                   model->rates_are_means ? "mean/s:" : "per s:", probes, won, refused, sent,
-                  started, messages, 100 * r->cpu);
+                  started, messages, r->cpu);
 }
 
 static void draw_absence(frame_t *frame, const model_t *model)

@@ -92,7 +92,7 @@ static void widen(column_t *column, const char *cell, int most, bool utf8)
 static void measure(const frame_t *frame, const view_t *view, const model_t *model, int height,
                     column_t *columns)
 {
-    int most = frame->cols / 4 < 24 ? frame->cols / 4 : 24;
+    int most = frame->cols / 5 < 24 ? frame->cols / 5 : 24;
     char cell[COLUMNS][CELL];
 
     memcpy(columns, templates, sizeof templates);

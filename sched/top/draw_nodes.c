@@ -17,7 +17,7 @@ static const column_t templates[COLUMNS] = {
     [SLOTS] = { .head = "SLOTS", .width = 6, .priority = 1 },
     [CPU] = { .head = "CPU", .width = 5, .priority = 4 },
     [OTHERS] = { .head = "OTHERS", .width = 6, .priority = 8, .right = true },
-    [MEM] = { .head = "MEMORY", .width = 5, .priority = 5 },
+    [MEM] = { .head = "MEMORY", .width = 6, .priority = 5 },
     [QUEUE] = { .head = "QUEUE", .width = 5, .priority = 2, .right = true },
     [PROBES] = { .head = "PROBES/s", .width = 8, .priority = 6, .right = true },
     [SENT] = { .head = "SENT/s", .width = 6, .priority = 9, .right = true },

@@ -112,8 +112,9 @@ static int watch(void)
         wait_ms = pool_wait_ms(&pool);
         /* The clock and the times of jobs go on. */
         got = screen_wait(pool_fd(&pool), wait_ms < 1000 ? wait_ms : 1000);
-        if (got & SCREEN_FD) pool_take(&pool);
+        /* Keys first: they mean what was seen when they were pressed. */
         if ((got & SCREEN_LOST) || ((got & SCREEN_KEY) && !take_keys())) break;
+        if (got & SCREEN_FD) pool_take(&pool);
     }
     frame_fini(&frame);
     return error;

@@ -47,12 +47,14 @@ void view_note(view_t *view, bool alert, const char *format, ...)
 
 const byre__row_t *view_job_at(const view_t *view, const model_t *model, size_t place)
 {
-    return place < view->jobs.count ? &model->jobs[view->job_order[place]] : NULL;
+    if (place >= view->jobs.count || view->job_order[place] >= model->job_count) return NULL;
+    return &model->jobs[view->job_order[place]];
 }
 
 const model_node_t *view_node_at(const view_t *view, const model_t *model, size_t place)
 {
-    return place < view->nodes.count ? &model->nodes[view->node_order[place]] : NULL;
+    if (place >= view->nodes.count || view->node_order[place] >= model->node_count) return NULL;
+    return &model->nodes[view->node_order[place]];
 }
 
 /* ---- order ----------------------------------------------------------------------------------------- */

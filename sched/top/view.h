@@ -103,7 +103,7 @@ void view_fini(view_t *view);
 /* Choose and order what is shown, and keep what is selected in sight. Heights: of the two lists. Before each drawing.
  * false: no memory. */
 bool view_settle(view_t *view, const model_t *model, int node_height, int job_height);
-/* The job or node of a row, by its place in the order. */
+/* The job or node of a row, by its place in the order; NULL: there is none (any more). */
 const byre__row_t *view_job_at(const view_t *view, const model_t *model, size_t place);
 const model_node_t *view_node_at(const view_t *view, const model_t *model, size_t place);
 

@@ -224,6 +224,7 @@ END_TEST
 
 START_TEST(no_pool_yet)
 {
+    model.now_ms = NOW;
     expect("waiting-80x24", 24, 80);
 }
 END_TEST
