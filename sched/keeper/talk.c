@@ -338,10 +338,21 @@ void keeper_talk_event(keeper_t *k, uint32_t events)
     if (error != BYRE_OK && error != BYRE_EAGAIN) k->broken = true;
 }
 
+/* The daemon hears us no more, but what it said before is still to be read. */
+static void hear_out(keeper_t *k)
+{
+    byre__pack_clear(&k->stream.out);
+    k->stream.out_at = 0;
+    do {
+        while (next_frames(k) && !choked(k)) {}
+    } while (!k->broken && !choked(k) && byre__stream_fill(&k->stream) == BYRE_OK);
+    k->broken = true;
+}
+
 void keeper_talk_flush(keeper_t *k)
 {
     if (k->stream.fd < 0) return;
-    if (!k->broken && byre__stream_flush(&k->stream) != BYRE_OK) k->broken = true;
+    if (!k->broken && byre__stream_flush(&k->stream) != BYRE_OK) hear_out(k);
     if (k->broken) {
         keeper_talk_lost(k);
         return;
