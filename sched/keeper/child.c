@@ -40,7 +40,7 @@ NO_SANITIZER static void open_streams(keeper_child_t *child)
         int fd = child->fd[i];
         if (fd < 0)
             fd = openat(child->spool, child->spool_name[i],
-                        O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+                        O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
         /* The keeper's own 0, 1 and 2 are always open: fd is another, and its copy survives execve. */
         if (fd < 0 || dup2(fd, i) < 0) give_up(child, KEEPER_STAGE_SET_UP);
     }

@@ -132,6 +132,8 @@ struct keeper {
         *dead; /* dead: freed at the end of the round, since epoll may still name them */
     size_t count, unended;
 
+    unsigned spares; /* empty files in the spool */
+
     int journal;
     uint64_t journal_bytes;
 
@@ -293,7 +295,9 @@ void keeper_stream_release(keeper_t *k); /* the backlog has gone: go on reading 
 void keeper_spool_begin(keeper_t *k, keeper_job_t *job); /* the daemon has gone */
 void keeper_spool_write(keeper_t *k, keeper_job_t *job, keeper_out_t *out, const void *data,
                         size_t bytes);
-void keeper_spool_sizes(keeper_t *k, keeper_job_t *job); /* into its end; empty files go */
+void keeper_spool_prepare(keeper_t *k, keeper_job_t *job); /* before a start without STREAMS */
+void keeper_spool_tidy(keeper_t *k);                       /* no spares */
+void keeper_spool_sizes(keeper_t *k, keeper_job_t *job);   /* into its end; empty files go */
 void keeper_spool_remove(keeper_t *k, const keeper_job_t *job);
 
 /* ---- tree.c: all processes of a job; reach.c: what is done to them ----------------------------------------------- */

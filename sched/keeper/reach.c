@@ -191,9 +191,11 @@ static void check_killed(keeper_t *k, keeper_job_t *job, uint64_t now_ms)
 {
     note_progress(job, now_ms);
     bool late = now_ms >= job->give_up_at_ms;
-    if (late && job->seen && job->reaped)
+    if (late && job->seen && job->reaped) {
+        k->strays = true; /* they may have its files open */
         keeper_log("job %s.%llu: processes of it cannot be killed; it ends without them",
                    job->id.home, (unsigned long long)job->id.number);
+    }
     if (!job->reaped || (job->seen && !late)) {
         if (k->next_at_ms > now_ms + PASS_MS) k->next_at_ms = now_ms + PASS_MS;
         keeper_reach_hurry(k, true);

@@ -293,7 +293,7 @@ void keeper_spawn(keeper_t *k, keeper_job_t *job, keeper_order_t *order)
             goto undo_memory;
         }
     } else {
-        keeper_spool_remove(k, job); /* an earlier attempt may still have them open */
+        keeper_spool_prepare(k, job);
     }
     child->argv = room + 1;
     child->env = env;
