@@ -316,7 +316,7 @@ static int check_peers(const struct options *opt)
 
 static int check_subject(struct options *opt)
 {
-    static const char known[] = "p2p,ring,am,rpc,service,dsm,machine,compare";
+    static const char known[] = "p2p,ring,am,rpc,service,dsm,sched,machine,compare";
     bool compare;
 
     if (!opt->subject)
@@ -328,7 +328,7 @@ static int check_subject(struct options *opt)
         return options_complain("compare wants two files: byre-bench compare BASELINE RESULT");
     if (!compare && opt->file_count)
         return options_complain("unexpected \"%s\"; see byre-bench --help", opt->files[0]);
-    if (opt->plot && list_has("rpc,service,dsm,machine,compare", opt->subject))
+    if (opt->plot && list_has("rpc,service,dsm,sched,machine,compare", opt->subject))
         return options_complain("--plot draws p2p, ring and am, not %s", opt->subject);
     return check_peers(opt);
 }

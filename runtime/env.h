@@ -33,6 +33,9 @@
     X(NODE_RANKS, "BYRE_NODE_RANKS", "int", "0",                                                   \
       "how many ranks of a machine make a node; 0: all. With 1, say, ranks of one machine treat "  \
       "each other as on different machines: to try or to measure that")                            \
+    X(NODE_NAME, "BYRE_NODE_NAME", "string", "",                                                   \
+      "this node's name; empty: the host's. Ranks of a machine under different names treat each "  \
+      "other as on different machines, so that several daemons can be tried on one machine")       \
     X(HEARTBEAT_MS, "BYRE_HEARTBEAT_MS", "int", "100", "time between two heartbeats")              \
     X(PEER_TIMEOUT_MS, "BYRE_PEER_TIMEOUT_MS", "int", "2000",                                      \
       "silence after which a rank on another node is declared dead")                               \

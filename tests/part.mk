@@ -32,18 +32,22 @@ $(foreach i,$(TEST_IDL),$(eval $(OBJ)/$(i).o: $(OBJ)/$(i).h))
 test_stubs = $(foreach i,$(filter $(1:.c=),$(TEST_IDL)),$(addprefix $(i),_types.c _client.c _server.c))
 
 test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
+# What is not in the library is linked into the tests that look at it: LINKED_WITH_name, in the part's part.mk.
+test_with = $(LINKED_WITH_$(basename $(notdir $(1))))
 $(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS) $(TEST_SH),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(call test_with,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_with,$(t)) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+$(OBJ)/tests/unit/sched_ledger $(OBJ)/tests/unit/sched_ledger_damage $(OBJ)/tests/unit/sched_ledger_kill: CHECK_LIBS += $(SQLITE_LIBS)
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
 WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd epoll_create1 \
            memfd_create socket fopen opendir pthread_create
 $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
-# marshal_memory refuses it memory.
+# marshal_memory and sched_place_memory refuse it memory.
+$(OBJ)/tests/unit/sched_place_memory: CHECK_LIBS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc)
 $(OBJ)/tests/unit/marshal_memory: CHECK_LIBS += \
     $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc aligned_alloc mmap)
 endif

@@ -277,7 +277,10 @@ static void say_row(job_t *job, uint32_t tag, uint32_t number)
                         .end = job->end };
     byre__pack_t pack = { 0 };
 
-    (void)number;
+    if (!(number & (job->ended ? 2U : 1U))) {
+        byre__pack_fini(&pack);
+        return;
+    }
     strcpy(row.node, "n3");
     strcpy(row.cpu_list, "0-1");
     snprintf(row.name, sizeof row.name, "%s",
@@ -300,11 +303,9 @@ static void list(uint32_t tag, byre__unpack_t *ask)
     (void)byre__unpack_u32(ask);
     all = *ask;
     if (byre__unpack_u32(&all) > 0) {
-        each_in(ask, tag, 0, say_row);
+        each_in(ask, tag, what, say_row);
     } else {
-        for (uint64_t i = 0; i < count; i++) {
-            if (what & (jobs[i % JOBS].ended ? 2 : 1)) say_row(&jobs[i % JOBS], tag, 0);
-        }
+        for (uint64_t i = 0; i < count; i++) say_row(&jobs[i % JOBS], tag, what);
     }
     say(BYRE__SAY_DONE, tag, &pack);
 }
@@ -314,10 +315,12 @@ static void log_of(uint32_t tag, byre__unpack_t *ask)
     byre__job_id_t id;
     byre__pack_t pack = { 0 };
     uint8_t stream;
+    uint64_t from;
     job_t *job;
 
     byre__unpack_job_id(ask, &id);
     stream = byre__unpack_u8(ask);
+    from = byre__unpack_u64(ask);
     job = find(&id);
     if (job == NULL) {
         byre__pack_u32(&pack, (uint32_t)BYRE_ENOTFOUND);
@@ -325,11 +328,11 @@ static void log_of(uint32_t tag, byre__unpack_t *ask)
         say(BYRE__SAY_ERROR, tag, &pack);
         return;
     }
-    if (stream == 1 && job->output_bytes > 0) {
+    if (stream == 1 && job->output_bytes > from) {
         byre__pack_job_id(&pack, &id);
         byre__pack_u8(&pack, stream);
-        byre__stream_put_with(&client, BYRE__SAY_OUTPUT, tag, &pack, job->output,
-                              job->output_bytes);
+        byre__stream_put_with(&client, BYRE__SAY_OUTPUT, tag, &pack, job->output + from,
+                              job->output_bytes - from);
         byre__pack_clear(&pack);
     }
     byre__pack_u64(&pack, stream == 1 ? job->output_bytes : 0);
