@@ -24,7 +24,7 @@ enum { GRACE_MS = 2000 };
 static struct {
     enum { STAYS, GOES, SAID_BYE, OVER } state;
     bool kill, alone;
-    double kill_by, bye_by;
+    double look_at, kill_by, bye_by;
     uint64_t client; /* its serial; 0: none here asked */
     uint32_t tag;
 } down;
@@ -135,6 +135,7 @@ static void end_all(void)
 
 void down_tick(void)
 {
+    down.look_at = byred_now() + LOOK_S;
     if (down.state == GOES && (nothing_left() || byred_now() > down.kill_by)) {
         say_bye();
     } else if (down.state == SAID_BYE && (all_are_ready() || byred_now() > down.bye_by)) {
@@ -144,7 +145,7 @@ void down_tick(void)
 
 double down_due(void)
 {
-    return down.state == STAYS ? INFINITY : down.state == OVER ? 0 : byred_now() + LOOK_S;
+    return down.state == STAYS ? INFINITY : down.look_at;
 }
 
 bool down_over(void)
