@@ -9,6 +9,7 @@
  * Jobs that go on are the keeper's, which is told to end once it has none.
  */
 #include <math.h>
+#include <signal.h>
 
 #include "sched/daemon/down.h"
 #include "sched/daemon/keeper_link.h"
@@ -36,7 +37,7 @@ static void end_job(job_t *job, void *arg)
 {
     (void)arg;
     if (job_is_home(job) && job_is_open(job)) {
-        (void)finish_kill(job, 15);
+        finish_force(job, SIGTERM, GRACE_MS);
     } else if (!job_is_home(job) && job_begun(job) && !member_up(job->home)) {
         run_kill(job, GRACE_MS);
     }
