@@ -3,7 +3,7 @@
  *
  * /proc/stat and /proc/loadavg are about the whole machine, also inside a container or a node of the lab. The rule:
  *
- *   R1  If something is mounted over /proc/stat (lxcfs), it is about us: /proc/stat.
+ *   R1  If something is mounted over /proc/stat (lxcfs), it is about us: all of /proc/stat, with numbers of its own.
  *   R2  Else, in a PID namespace of our own, or in a lab (BYRE_LAB_NODE), /proc shows our processes and no others:
  *       the sum over them.
  *   R3  Else, if a cgroup leaves us less time than there are processors, the machine's figures say little about what
@@ -59,23 +59,31 @@ static void find_cpus(byre__cpuset_t *cpus_out)
     if (byre__cpuset_count(cpus_out) == 0) byre__cpuset_add(cpus_out, 0);
 }
 
-void byre__load_choose(byre__meter_t *meter, load_source_t source)
+/* A quota may change while we run. */
+static void set_capacity(byre__meter_t *meter, double quota)
 {
     static const char *const what[] = { [LOAD_MACHINE] = "/proc/stat",
                                         [LOAD_PROCESSES] = "the processes of this node",
                                         [LOAD_OUR_PROCESSES] = "the processes of this user" };
-    double quota = byre__machine_quota();
 
-    find_cpus(&meter->cpus);
     meter->capacity = byre__cpuset_count(&meter->cpus);
-    meter->source = source != LOAD_FIND_OUT ? source : find_source(meter, quota);
     if (meter->source != LOAD_MACHINE && quota > 0 && quota < meter->capacity) {
         meter->capacity = quota;
     }
-    meter->loadavg_is_ours =
-        meter->source == LOAD_MACHINE || is_mounted_over(meter, "/proc/loadavg");
     snprintf(meter->method, sizeof meter->method, "%s, %g processor%s", what[meter->source],
              meter->capacity, meter->capacity == 1 ? "" : "s");
+}
+
+void byre__load_choose(byre__meter_t *meter, load_source_t source)
+{
+    double quota = byre__machine_quota();
+
+    find_cpus(&meter->cpus);
+    meter->source = source != LOAD_FIND_OUT ? source : find_source(meter, quota);
+    set_capacity(meter, quota);
+    if (is_mounted_over(meter, "/proc/stat")) memset(&meter->cpus, 0xff, sizeof meter->cpus);
+    meter->loadavg_is_ours =
+        meter->source == LOAD_MACHINE || is_mounted_over(meter, "/proc/loadavg");
 }
 
 /* ---- the machine -------------------------------------------------------------------------------- */
@@ -140,14 +148,17 @@ static void add_process(void *arg, const load_process_t *process)
     sum->runnable += process->runnable - reads;
 }
 
-static int add_processes(const byre__meter_t *meter, load_sample_t *sample, double *runnable_out)
+static int add_processes(byre__meter_t *meter, load_sample_t *sample, double *runnable_out)
 {
     sum_t sum = { .self = meter->root[0] == '\0' ? getpid() : 0 };
     int status =
         byre__load_processes(meter, meter->source == LOAD_OUR_PROCESSES, add_process, &sum);
 
     sample->used_s = sum.cpu_s;
-    sample->there_s = sample->at_s * meter->capacity;
+    set_capacity(meter, byre__machine_quota());
+    meter->there_s += (sample->at_s - meter->there_at_s) * meter->capacity;
+    meter->there_at_s = sample->at_s;
+    sample->there_s = meter->there_s;
     *runnable_out = sum.runnable;
     return status;
 }

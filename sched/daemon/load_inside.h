@@ -52,9 +52,10 @@ typedef struct load_idle {
 struct byre__meter {
     char root[200];
     load_source_t source;
-    byre__cpuset_t cpus;  /* that we may use */
-    double capacity;      /* in processors: fewer than these with a quota */
-    bool loadavg_is_ours; /* /proc/loadavg is about what we count */
+    double there_s, there_at_s; /* capacity over time, as the quota may change */
+    byre__cpuset_t cpus;        /* that we may use */
+    double capacity;            /* in processors: fewer than these with a quota */
+    bool loadavg_is_ours;       /* /proc/loadavg is about what we count */
     char method[128];
     load_sample_t sample[SAMPLES]; /* a ring, the newest at `newest' */
     unsigned newest, samples;

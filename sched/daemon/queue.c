@@ -62,6 +62,7 @@ void queue_remove(job_t *job)
         byre__placer_unexpect(byred.placer, (uint64_t)(uintptr_t)job);
         job->bits &= (uint16_t)~JOB_EXPECTED;
     }
+    byred.work |= WORK_ARRIVALS; /* there is room for one that waits before the queue */
 }
 
 uint32_t queue_count(void)

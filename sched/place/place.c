@@ -164,13 +164,13 @@ static void remove_waiting(byre__placer_t *placer, place_job_t *job)
  * offer from the head costs little; far behind, all that wait are as good an answer. */
 static void count_queue(byre__placer_t *placer, const place_job_t *job)
 {
-    const place_job_t *at = placer->first_waiting;
+    const place_job_t *at = job ? placer->first_waiting : NULL;
 
     memset(placer->queue, 0, placer->slots * sizeof *placer->queue);
     for (int walked = 0; at && at != job && walked < FAR_BEHIND; at = at->behind, walked++) {
         for (uint32_t i = 0; i < at->count; i++) placer->queue[at->slot[i]]++;
     }
-    if (at == job) return;
+    if (job && at == job) return;
     for (uint32_t i = 0; i < placer->slots; i++) placer->queue[i] = placer->slot[i].waiting;
 }
 

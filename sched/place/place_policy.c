@@ -109,7 +109,7 @@ static int pick_fixed(byre__placer_t *placer, uint32_t n, const place_key_t *key
 
 static int pick_last(byre__placer_t *placer, uint32_t n, const place_key_t *key)
 {
-    if (key && key->homes >= n && free_at_home(placer, key) >= n) return choose(placer, n);
+    if (key && free_at_home(placer, key) >= n) return choose(placer, n);
     free_slots(placer);
     for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i]++;
     for (uint32_t i = 0; key && i < key->homes; i++) placer->cost[key->home[i]]--;

@@ -13,17 +13,26 @@
 
 enum { REPS_MOST = 1000 };
 
-void sim_progress(bool show, size_t done, size_t all, const char *what)
+sim_progress_t sim_progress_start(const sim_options_t *options, size_t rows)
 {
-    if (!show) {
-        return;
+    return (sim_progress_t){ .show = !options->quiet && isatty(STDERR_FILENO),
+                             .all = rows * (size_t)options->reps };
+}
+
+static void show_progress(const sim_progress_t *progress, const char *name, double rho)
+{
+    if (progress->show) {
+        fprintf(stderr, "\r\033[K[%zu/%zu] %s at %g", progress->done, progress->all, name, rho);
+        fflush(stderr);
     }
-    if (done >= all) {
+}
+
+static void wipe_progress(const sim_progress_t *progress)
+{
+    if (progress->show) {
         fputs("\r\033[K", stderr);
-    } else {
-        fprintf(stderr, "\r\033[K[%zu/%zu] %s", done, all, what);
+        fflush(stderr);
     }
-    fflush(stderr);
 }
 
 /* ---- a row -------------------------------------------------------------------------------------- */
@@ -50,9 +59,10 @@ static void percentiles(sim_row_t *row, const sim_result_t *result)
     row->ratio_p99 = sim_histogram_percentile(result->ratio, 99);
 }
 
-int sim_measure(const sim_setup_t *setup, uint64_t seed, int reps, const char *name,
-                sim_row_t *row_out)
+int sim_measure(const sim_setup_t *setup, const sim_options_t *options, const char *name,
+                sim_progress_t *progress, sim_row_t *row_out)
 {
+    int reps = options->reps;
     sim_histogram_t *response = calloc(1, sizeof *response), *ratio = calloc(1, sizeof *ratio);
     sim_result_t result = { .response = response, .ratio = ratio };
     sim_row_t row = { .rho = setup->rho, .policy = name, .reps = reps };
@@ -62,13 +72,16 @@ int sim_measure(const sim_setup_t *setup, uint64_t seed, int reps, const char *n
     for (int i = 0; i < reps && status == SIM_OK; i++) {
         sim_setup_t one = *setup;
 
-        one.seed = seed + (uint64_t)i;
+        one.seed = options->seed + (uint64_t)i;
+        show_progress(progress, name, setup->rho);
         status = sim_run(&one, &result);
         means[i] = result.mean_s;
         if (status == SIM_OK) {
             add(&row, &result, reps);
         }
+        progress->done++;
     }
+    wipe_progress(progress);
     if (status == SIM_OK) {
         row.ci_s = sim_confidence(means, reps, &row.mean_s);
         row.theory_s = sim_model_of(setup);
@@ -86,24 +99,21 @@ int sim_measure(const sim_setup_t *setup, uint64_t seed, int reps, const char *n
 
 static int measure_all(const sim_options_t *options, sim_row_t *rows)
 {
-    size_t all = (size_t)options->loads * (size_t)options->choices, done = 0;
-    bool show = !options->quiet && isatty(STDERR_FILENO) && all > 1;
+    size_t done = 0;
+    sim_progress_t progress =
+        sim_progress_start(options, (size_t)options->loads * (size_t)options->choices);
 
     sim_report_head(options);
     for (int load = 0; load < options->loads; load++) {
         for (int c = 0; c < options->choices; c++) {
+            const sim_choice_t *choice = &options->choice[c];
             sim_setup_t setup = options->setup;
-            char what[100];
             int status;
 
             setup.rho = options->rho[load];
-            setup.policy = options->choice[c].policy;
-            setup.params = options->choice[c].params;
-            snprintf(what, sizeof what, "%s at rho %g", options->choice[c].name, setup.rho);
-            sim_progress(show, done, all, what);
-            status = sim_measure(&setup, options->seed, options->reps, options->choice[c].name,
-                                 &rows[done]);
-            sim_progress(show, 1, 1, "");
+            setup.policy = choice->policy;
+            setup.params = choice->params;
+            status = sim_measure(&setup, options, choice->name, &progress, &rows[done]);
             if (status != SIM_OK) {
                 return status;
             }

@@ -65,7 +65,7 @@ static void head(FILE *out, const sim_options_t *options)
     fprintf(out,
             "\nset title 'Mean response time over load: %d nodes, arrivals %s, service %s'\n"
             "set xlabel 'load (rho)'\nset ylabel 'mean response time / mean service time'\n"
-            "set grid lc rgb '#dddddd'\nset key left top samplen 2\n",
+            "set grid lt 1 lw 1 lc rgb '#dddddd'\nset key left top samplen 2\n",
             options->setup.nodes, options->setup.arrival.name, options->setup.service.name);
     for (int i = 0; i < SIM_POLICIES_MOST; i++) {
         fprintf(out, "set style line %d lc rgb '%s' lw 1.7 pt %d ps 0.6\n", i + 1, colors[i % 8],

@@ -37,7 +37,7 @@ static void row_json(const sim_options_t *options, const char *what, const sim_r
            (unsigned long long)options->seed);
 }
 
-static int one_load(const sim_options_t *options, double rho, int n)
+static int one_load(const sim_options_t *options, double rho, int n, sim_progress_t *progress)
 {
     static const char *const keys[] = { "isolated", "queue", "fast" };
     double one = 1, fast = n, first = 0;
@@ -52,7 +52,7 @@ static int one_load(const sim_options_t *options, double rho, int n)
         char what[64];
 
         system[i].setup.rho = rho;
-        if (sim_measure(&system[i].setup, options->seed, options->reps, keys[i], &row) != SIM_OK) {
+        if (sim_measure(&system[i].setup, options, keys[i], progress, &row) != SIM_OK) {
             return SIM_FAILED;
         }
         if (options->json) {
@@ -72,6 +72,7 @@ int sim_pool(const sim_options_t *options)
 {
     const sim_setup_t *setup = &options->setup;
     int n = setup->nodes;
+    sim_progress_t progress = sim_progress_start(options, 3 * (size_t)options->loads);
 
     if (!options->json) {
         printf("%d processors; Poisson arrivals, exponential service of mean %g s on one of them.\n"
@@ -80,7 +81,7 @@ int sim_pool(const sim_options_t *options)
                n, setup->mean_s, "", "formula", "simulated", "+-95%", "gain");
     }
     for (int i = 0; i < options->loads; i++) {
-        if (one_load(options, options->rho[i], n) != SIM_OK) {
+        if (one_load(options, options->rho[i], n, &progress) != SIM_OK) {
             return SIM_FAILED;
         }
     }

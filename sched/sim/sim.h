@@ -198,10 +198,16 @@ typedef struct sim_row {
 int sim_options_parse(sim_options_t *options, int argc, char **argv);
 int sim_complain(const char *format, ...) __attribute__((format(printf, 1, 2))); /* SIM_USAGE */
 
+/* How far all is, for somebody at a terminal. */
+typedef struct sim_progress {
+    bool show;
+    size_t done, all; /* runs */
+} sim_progress_t;
+
+sim_progress_t sim_progress_start(const sim_options_t *options, size_t rows);
 /* One row: all repetitions of a setup. SIM_OK or SIM_FAILED. */
-int sim_measure(const sim_setup_t *setup, uint64_t seed, int reps, const char *name,
-                sim_row_t *row_out);
-void sim_progress(bool show, size_t done, size_t all, const char *what); /* done == all: wipe it */
+int sim_measure(const sim_setup_t *setup, const sim_options_t *options, const char *name,
+                sim_progress_t *progress, sim_row_t *row_out);
 
 void sim_report_head(const sim_options_t *options);
 void sim_report_row(const sim_options_t *options, const sim_row_t *row);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames between daemons: all to all, all sizes mixed, in order; then garbage. apart: no
+/* Frames between daemons: all to all, all sizes mixed, in order; then garbage.
+ * apart: no
  * time-limit: 120 */
 #include "sched_peer_tools.h"
 
@@ -86,7 +87,7 @@ static void all_to_all(void)
         while (peer_next(&frame))
             if (check_frame(&frame, next_in)) missing--;
         /* A backlog goes down without a word: a daemon looks again in its next round. */
-        if (!moved) await_peers(unsent > 0 ? 1 : -1);
+        if (!moved && missing + unsent > 0) await_peers(unsent > 0 ? 1 : -1);
     }
     for (int from = 0; from < ranks; from++) EQUAL(EACH, next_in[from]);
 }

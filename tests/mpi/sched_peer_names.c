@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One daemon a node, and each node has a name of its own: otherwise no daemon starts, and each says why. apart: no
+/* One daemon a node, and each node has a name of its own: otherwise no daemon starts, and each says why.
+ * apart: no
+ * lab: no nodes of a lab have names of their own
  * ranks: 1 2 4 */
 #include "sched_peer_tools.h"
 

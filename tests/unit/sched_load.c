@@ -19,15 +19,22 @@
 #include <unistd.h>
 #include <utmp.h>
 
-static char root[64];
+static char all_trees[64]; /* of this program; removed by it also when a test fails */
+static char root[96];
 static byre__meter_t *meter;
 static byre__load_t load;
 
 /* ---- a made-up tree ----------------------------------------------------------------------------- */
 
+static void make_place(void)
+{
+    snprintf(all_trees, sizeof all_trees, "/tmp/byre-load-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(all_trees));
+}
+
 static void plant(void)
 {
-    snprintf(root, sizeof root, "/tmp/byre-load-XXXXXX");
+    snprintf(root, sizeof root, "%s/XXXXXX", all_trees);
     ck_assert_ptr_nonnull(mkdtemp(root));
 }
 
@@ -37,10 +44,14 @@ static int remove_one(const char *path, const struct stat *about, int type, stru
     return remove(path);
 }
 
+static void remove_place(void)
+{
+    nftw(all_trees, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static void fell(void)
 {
     byre__meter_destroy(meter);
-    nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Its directories too. */
@@ -453,6 +464,7 @@ static void await_idle(double least_s)
 
 START_TEST(graphical_session)
 {
+    pid_t hung;
     char script[256];
 
     set_up_owner();
@@ -476,13 +488,15 @@ START_TEST(graphical_session)
     put_loginctl("exec sleep 1000");
     clock_at(40);
     look(0);
-    ck_assert(meter->idle.child > 0);
+    hung = meter->idle.child;
+    ck_assert(hung > 0);
     clock_at(60);
     look(0);
-    ck_assert(meter->idle.child > 0);
+    ck_assert_int_eq(meter->idle.child, hung);
     clock_at(80);
     look(0);
-    look(0);
+    ck_assert_int_ne(meter->idle.child, hung);
+    ck_assert(kill(hung, 0) < 0);
     ck_assert(load.owner_idle_s == 0);
     fell();
     ck_assert(waitpid(-1, NULL, WNOHANG) < 0);
@@ -550,6 +564,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_add_unchecked_fixture(all, make_place, remove_place);
     tcase_set_timeout(all, 30);
     tcase_add_test(all, machine_busy);
     tcase_add_test(all, over_some_seconds);

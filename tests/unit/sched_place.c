@@ -50,12 +50,12 @@ static void stop(void)
 }
 
 /* A line of a script. '+': take, which must give `cpus'; '.': take, which must wait for `cpus'; '-': give;
- * 'q': expect; 'u': unexpect. */
+ * 'q': expect; 'u': not any more. */
 typedef struct step {
-    char what;
     uint64_t job;
-    uint32_t n;
     const char *key, *cpus;
+    uint32_t n;
+    char what;
 } step_t;
 
 static void one_step(const step_t *step, int at)
@@ -99,23 +99,23 @@ static void play(const step_t *step, size_t count)
 
 #define TAKE(job, n, key, cpus) \
     {                           \
-        '+', job, n, key, cpus  \
+        job, key, cpus, n, '+'  \
     }
 #define WAIT(job, n, key, cpus) \
     {                           \
-        '.', job, n, key, cpus  \
+        job, key, cpus, n, '.'  \
     }
 #define EXPECT(job, n, key)    \
     {                          \
-        'q', job, n, key, NULL \
+        job, key, NULL, n, 'q' \
     }
 #define GIVE(job)               \
     {                           \
-        '-', job, 0, NULL, NULL \
+        job, NULL, NULL, 0, '-' \
     }
-#define UNEXPECT(job)           \
+#define FORGET(job)             \
     {                           \
-        'u', job, 0, NULL, NULL \
+        job, NULL, NULL, 0, 'u' \
     }
 #define PLAY(...)                                       \
     do {                                                \
@@ -217,19 +217,73 @@ START_TEST(numa_inside_l3)
 }
 END_TEST
 
-/* The second package has no cache and one NUMA node, the first two L3s of which one is half forbidden. */
-START_TEST(asymmetric)
+/* The L3 that has least room has it in two nodes: a node elsewhere is nearer to itself. */
+START_TEST(numa_before_its_l3)
 {
-    static const char xml[] = "0-5,8-13";
+    build("pack:1 l3:2 numa:2 core:3 pu:1");
+    ck_assert_int_eq(create("0,3,6-11", (byre__place_config_t){ .policy = "fcfs", .bind = true }),
+                     BYRE_OK);
+    PLAY(TAKE(1, 2, 0, "6-7"), TAKE(2, 2, 0, "9-10"), TAKE(3, 2, 0, "0,3"), TAKE(4, 2, 0, "8,11"));
+    stop();
+}
+END_TEST
+
+/* Half of an L3 of each package is forbidden. */
+START_TEST(asymmetric_by_right)
+{
+    static const char half[] = "0-5,8-13";
 
     build("pack:2 l3:2 core:4 pu:1");
-    ck_assert_int_eq(create(xml, (byre__place_config_t){ .policy = "fcfs", .bind = true }),
+    ck_assert_int_eq(create(half, (byre__place_config_t){ .policy = "fcfs", .bind = true }),
                      BYRE_OK);
     ck_assert_uint_eq(byre__placer_slots(placer), 12);
     PLAY(TAKE(1, 2, 0, "4-5"),   /* the L3 of which only two are allowed */
          TAKE(2, 2, 0, "12-13"), /* the other such one */
          TAKE(3, 4, 0, "0-3"), TAKE(4, 3, 0, "8-10"), GIVE(1),
          TAKE(5, 3, 0, "4-5,11")); /* nothing else is left */
+    stop();
+}
+END_TEST
+
+/* Takes the last line with `begin' out of hwloc's XML, and the end of that object: what was inside stays. */
+static void take_out(char *xml, const char *begin)
+{
+    char *line = NULL, *next, *end;
+    char close[32];
+
+    for (char *at = xml; (at = strstr(at, begin)) != NULL; at++) line = at;
+    ck_assert_ptr_nonnull(line);
+    while (line > xml && line[-1] != '\n') line--;
+    snprintf(close, sizeof close, "\n%.*s</object>\n", (int)strspn(line, " "), line);
+    next = strchr(line, '\n') + 1;
+    end = strstr(next, close);
+    ck_assert_ptr_nonnull(end);
+    memmove(end, end + strlen(close) - 1, strlen(end + strlen(close) - 1) + 1);
+    memmove(line, next, strlen(next) + 1);
+}
+
+/* The second package has no L3. */
+START_TEST(asymmetric)
+{
+    char *xml, *copy;
+    int length;
+
+    build("pack:2 l3:2 core:2 pu:1");
+    ck_assert_int_eq(hwloc_topology_export_xmlbuffer(topology, &xml, &length, 0), 0);
+    copy = strdup(xml);
+    hwloc_free_xmlbuffer(topology, xml);
+    hwloc_topology_destroy(topology);
+    take_out(copy, "type=\"L3Cache\"");
+    take_out(copy, "type=\"L3Cache\"");
+    ck_assert_int_eq(byre__machine_import(copy, &topology), BYRE_OK);
+    free(copy);
+    ck_assert_int_eq(hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_L3CACHE), 2);
+    ck_assert_int_eq(create(NULL, (byre__place_config_t){ .policy = "fcfs", .bind = true }),
+                     BYRE_OK);
+    PLAY(TAKE(1, 2, 0, "0-1"), /* an L3 */
+         TAKE(2, 3, 0, "4-6"), /* no L3 has room: the package that has */
+         TAKE(3, 1, 0, "2"),   /* the L3 with two, not the package with one */
+         TAKE(4, 2, 0, "3,7"), WAIT(5, 1, 0, ""));
     stop();
 }
 END_TEST
@@ -310,6 +364,26 @@ START_TEST(fixed)
 }
 END_TEST
 
+/* A new key takes the one that is nobody's, though there is more room where others are at home. */
+START_TEST(fixed_spreads)
+{
+    start("pack:2 l3:1 core:2 pu:1", "fixed", false);
+    PLAY(TAKE(1, 1, "a", "0"), TAKE(2, 1, "b", "2"), GIVE(2), TAKE(3, 1, "c", "3"), GIVE(3),
+         TAKE(4, 1, "d", "1"));
+    stop();
+}
+END_TEST
+
+/* Several at once: an L3 where no key is at home. */
+START_TEST(others_homes_are_spared)
+{
+    start("pack:1 l3:3 core:2 pu:1", "last", false);
+    PLAY(TAKE(1, 2, "a", "0-1"), GIVE(1), TAKE(2, 3, 0, "2-4"), GIVE(2), TAKE(3, 2, 0, "2-3"),
+         GIVE(3), TAKE(4, 2, "a", "0-1"));
+    stop();
+}
+END_TEST
+
 START_TEST(last)
 {
     start("pack:2 l3:1 core:2 pu:1", "last", false);
@@ -370,7 +444,7 @@ START_TEST(mi_queue)
          WAIT(5, 1, "a", "0"), EXPECT(5, 1, "a"), WAIT(6, 1, "a", "0"), EXPECT(6, 1, "a"),
          TAKE(7, 1, "a", "1"),          /* one has been there, three wait: as good as cold */
          GIVE(3), TAKE(4, 1, "a", "0"), /* at once: those behind it do not count */
-         WAIT(5, 1, "a", "1"), GIVE(7), TAKE(5, 1, "a", "1"), UNEXPECT(6), GIVE(4),
+         WAIT(5, 1, "a", "1"), GIVE(7), TAKE(5, 1, "a", "1"), FORGET(6), GIVE(4),
          TAKE(8, 1, "a", "0"));
     ck_assert_uint_eq(byre__placer_used(placer), 2);
     stop();
@@ -566,6 +640,39 @@ START_TEST(many_keys)
 }
 END_TEST
 
+/* Only the warmest places of a key are remembered: of 70, the 64 with the fewest others since. */
+START_TEST(key_with_many_places)
+{
+    byre__placement_t placement;
+    byre__place_request_t request = { .cpus = 1, .affinity = "a" };
+    char text[16];
+
+    start("core:70 pu:1", "minimum-intervening", false);
+    for (request.job = 1; request.job <= 64; request.job++) {
+        ck_assert_int_eq(byre__placer_take(placer, &request, &placement, NULL), BYRE_OK);
+    }
+    /* Two others on 7: it is given up for the place of the 65th. */
+    byre__placer_give(placer, 8);
+    for (request.job = 100, request.affinity = ""; request.job < 102; request.job++) {
+        ck_assert_int_eq(byre__placer_retake(placer, &request, "7"), BYRE_OK);
+        byre__placer_give(placer, request.job);
+    }
+    ck_assert_int_eq(byre__placer_retake(placer, &request, "7,65-69"), BYRE_OK);
+    request = (byre__place_request_t){ .job = 65, .cpus = 1, .affinity = "a" };
+    ck_assert_int_eq(byre__placer_take(placer, &request, &placement, NULL), BYRE_OK);
+    ck_assert_str_eq(placement.cpus, "64");
+    for (uint64_t job = 1; job <= 102; job++) byre__placer_give(placer, job);
+    for (request.job = 1; request.job <= 65; request.job++) {
+        ck_assert_int_eq(byre__placer_take(placer, &request, &placement, NULL), BYRE_OK);
+        snprintf(text, sizeof text, "%d", (int)request.job - (request.job <= 7 ? 1 : 0));
+        /* 0 to 6, 8 to 64; then 7, where three others have been, or a place it has never seen. */
+        if (request.job < 65) ck_assert_str_eq(placement.cpus, text);
+    }
+    ck_assert_str_ne(placement.cpus, "64");
+    stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sched_place");
@@ -581,7 +688,12 @@ int main(void)
     tcase_add_test(all, flat);
     tcase_add_test(all, one_core);
     tcase_add_test(all, numa_inside_l3);
+    tcase_add_test(all, numa_before_its_l3);
+    tcase_add_test(all, fixed_spreads);
+    tcase_add_test(all, others_homes_are_spared);
+    tcase_add_test(all, key_with_many_places);
     tcase_add_test(all, asymmetric);
+    tcase_add_test(all, asymmetric_by_right);
     tcase_add_test(all, allowed_only);
     tcase_add_test(all, the_most);
     tcase_add_test(all, list_too_long);

@@ -40,9 +40,9 @@ static byre__placer_t *placer;
 static bool smt;
 static byre__cpuset_t allowed, taken;
 static struct {
-    bool there;
     byre__cpuset_t cpus;
     uint32_t n;
+    bool there;
 } job[JOBS + 1];
 static uint64_t seed;
 
@@ -124,7 +124,7 @@ static uint32_t tightest(hwloc_obj_type_t type, uint32_t n)
 /* How many L3s did it get parts of, and with how few could it be done inside `set'? */
 static void check_parts(const byre__cpuset_t *cpus, hwloc_const_bitmap_t set, uint32_t n)
 {
-    uint32_t room[64], got = 0, need = 0, count = 0;
+    uint32_t room[64] = { 0 }, got = 0, need = 0, count = 0;
     hwloc_obj_t l3 = NULL;
 
     while ((l3 = hwloc_get_next_obj_inside_cpuset_by_type(topology, set, HWLOC_OBJ_L3CACHE, l3)) !=
@@ -347,7 +347,7 @@ START_TEST(at_random)
     const char *policy = byre__place_policies()[_i];
 
     for (int machine = 0; machine < 2 * MACHINES; machine++) {
-        seed = (uint64_t)(_i * 1000 + machine);
+        seed = (uint64_t)_i * 1000 + (uint64_t)machine;
         smt = machine >= MACHINES;
         run(machine % MACHINES, policy);
     }

@@ -173,7 +173,7 @@ static void expect_binding(const char *cpus)
 
         if (byre__cpuset_parse(cpus, &set) < 0 || byre__machine_bind_self(&set) < 0) _exit(1);
         read_allowed_list(text);
-        _exit(write(pipes[1], text, strlen(text)) != (ssize_t)strlen(text));
+        _exit(write(pipes[1], text, strlen(text)) == (ssize_t)strlen(text) ? 0 : 1);
     }
     close(pipes[1]);
     length = read(pipes[0], text, sizeof text - 1);

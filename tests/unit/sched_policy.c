@@ -630,6 +630,17 @@ START_TEST(history_keeps_the_latest)
     ck_assert_int_eq(byre__history_role(&history, 104), BYRE__UNKNOWN);
     ck_assert_int_eq(byre__history_role(&history, 105), BYRE__SENDER);
     ck_assert_int_eq(byre__history_role(&history, 104 + BYRE__HISTORY), BYRE__SENDER);
+    byre__history_note(&history, 105 + BYRE__HINTS, BYRE__RECEIVER); /* the same remainder */
+    byre__history_note(&history, 110, BYRE__RECEIVER);
+    byre__history_note(&history, 110, BYRE__OK_ROLE);
+    ck_assert_int_eq(byre__history_role(&history, 105), BYRE__UNKNOWN); /* the oldest gave way */
+    ck_assert_int_eq(byre__history_role(&history, 105 + BYRE__HINTS), BYRE__RECEIVER);
+    byre__history_note(&history, 110 + BYRE__HINTS, BYRE__RECEIVER);
+    ck_assert_int_eq(byre__history_role(&history, 110),
+                     BYRE__OK_ROLE); /* not where its hint leads */
+    byre__history_forget(&history, 110);
+    ck_assert_int_eq(byre__history_role(&history, 110), BYRE__UNKNOWN);
+    ck_assert_int_eq(byre__history_role(&history, 110 + BYRE__HINTS), BYRE__RECEIVER);
 }
 END_TEST
 
