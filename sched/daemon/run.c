@@ -17,8 +17,6 @@
 #include "sched/daemon/stream.h"
 #include "sched/daemon/wire.h"
 
-#define HANGUP_GRACE_MS 5000
-
 void run_give_back(job_t *job)
 {
     if (job->bits & JOB_PLACED) {
@@ -186,10 +184,4 @@ void run_kill(job_t *job, uint32_t grace_ms)
     } else {
         run_signal(job, SIGKILL);
     }
-}
-
-void run_hangup(job_t *job)
-{
-    run_signal(job, SIGHUP);
-    run_kill(job, HANGUP_GRACE_MS);
 }
