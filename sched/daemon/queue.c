@@ -162,12 +162,12 @@ static bool try(job_t *job, bool *lacks_out)
 void queue_run(void)
 {
     job_t *first_blocked = NULL;
-    int looked = 0;
+    int left = 0; /* looked at, and left where they are */
 
     if (!byred.ready || byred.ending || !keeper_ready()) {
         return;
     }
-    for (job_t *job = queue.first, *next; job != NULL && looked++ < LOOK_MOST; job = next) {
+    for (job_t *job = queue.first, *next; job != NULL && left < LOOK_MOST; job = next) {
         bool lacks;
 
         next = job->next;
@@ -175,14 +175,16 @@ void queue_run(void)
             break;
         }
         if (!may_begin(job)) {
+            left++;
             continue;
         }
         if (try(job, &lacks)) {
             if (first_blocked != NULL) {
                 first_blocked->overtaken++;
             }
-        } else if (lacks && first_blocked == NULL) {
-            first_blocked = job;
+        } else {
+            left++;
+            first_blocked = first_blocked == NULL && lacks ? job : first_blocked;
         }
         if (first_blocked != NULL && first_blocked->overtaken >= OVERTAKES) {
             break;
