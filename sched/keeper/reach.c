@@ -91,7 +91,7 @@ static void deliver(keeper_t *k)
 
 static void want(keeper_t *k, keeper_job_t *job, int number)
 {
-    if (job->signal_count == KEEPER_SIGNALS) {
+    if (job->signal_count == KEEPER_SIGNALS_MOST) {
         scan(k);
         deliver(k);
     }
