@@ -127,7 +127,7 @@ static bool ask_jobs(pool_t *pool, uint8_t what, uint32_t most, const char *home
     if (home != NULL) {
         snprintf(first.home, sizeof first.home, "%s", home);
         byre__pack_job_id(&pack, &first);
-        byre__pack_u64(&pack, INT64_MAX);
+        byre__pack_u64(&pack, INT64_MAX - 1); /* all: ids are less than 2^63 */
     }
     done = ask(pool, BYRE__ASK_LIST, &pack, &pool->round.last);
     byre__pack_fini(&pack);
