@@ -181,8 +181,10 @@ static void parse(int argc, char **argv)
     const char *cores = getenv("BYRE_CORES");
 
     set_policy("threshold");
-    if (cores != NULL && *cores != '\0') { /* a lab's node has fewer than its machine */
-        byred.slots = (uint32_t)number("slots (BYRE_CORES)", cores, 1, 65536);
+    if (cores != NULL && *cores != '\0' && cores[0] != '-') {
+        /* A lab's node has fewer than its machine: less than one counts as one. */
+        byred.slots = (uint32_t)number("slots (BYRE_CORES)", cores, 0, 65536);
+        byred.slots = byred.slots > 0 ? byred.slots : 1;
     }
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) { take(option); }
     if (optind < argc) {
@@ -234,7 +236,7 @@ static bool open_placer(void)
         byred_log("the machine cannot be read: %s", byre_strerror(error));
         return false;
     }
-    byre__machine_allowed(&allowed);
+    byre__machine_outer(&allowed); /* a taskset around `byre up' counts */
     error = byre__placer_create(byre__machine_topology(), &allowed, &config, &byred.placer);
     if (error == BYRE_EINVAL && config.bind && config.slots != 0) {
         byred_log("%u slots are more than the processors of this node: jobs are not bound", config.slots);
