@@ -166,8 +166,7 @@ stty -F "$(cat "$WORK/tty")" rows 24 cols 80
 press 'a' 'k kill'
 
 # Without a daemon it goes on, and finds the next one.
-kill -9 "$fake_pid"
-wait "$fake_pid" 2>/dev/null
+{ kill -9 "$fake_pid" && wait "$fake_pid"; } 2>/dev/null
 press '' 'NO DAEMON: the daemon of this node has ended'
 press '' 'Trying again; what is below is'
 start_fake
