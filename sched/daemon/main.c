@@ -229,7 +229,8 @@ static bool open_placer(void)
 {
     byre__cpuset_t allowed;
     byre__place_config_t config = { .policy = byred.place, .slots = byred.slots, .smt = byred.smt,
-                                    .bind = byred.bind, .mem = mem_bytes };
+                                    .bind = byred.bind,
+                                    .mem = mem_bytes > 0 ? mem_bytes : byred.load.mem_bytes };
     int error = byre__machine_load();
 
     if (error != BYRE_OK) {
@@ -303,8 +304,8 @@ static bool open_all(char error[static 256])
     }
     signals = signal_fd();
     snprintf(error, 256, "cannot start: %s", byre_strerror(BYRE_ENOMEM));
-    if (!loop_open() || !members_open() || !context_open() || !jobs_open() || !open_placer() ||
-        !host_open() || !owner_open()) {
+    if (!loop_open() || !members_open() || !context_open() || !jobs_open() || !owner_open() ||
+        !open_placer() || !host_open()) {
         snprintf(error, 256, "cannot start: %.100s/byred.log says why", byred.dir);
         return false;
     }
