@@ -13,8 +13,10 @@
 enum {
     HELLO_MS = 300,
     RETRY_MS = 1000,
-    OPEN_ALL = 4096, /* jobs asked for, over all homes */
-    ENDED_ALL = 512,
+    OPEN_ALL = 1000, /* jobs asked for, over all homes: each is a message between daemons */
+    ENDED_ALL = 200,
+    OPEN_LEAST = 50, /* of one home */
+    ENDED_LEAST = 10,
     HOMES_EACH = 64 /* with more homes they are asked for together */
 };
 
@@ -135,6 +137,11 @@ static bool ask_jobs(pool_t *pool, uint8_t what, uint32_t most, const char *home
     return done;
 }
 
+static uint32_t at_least(uint32_t number, uint32_t least)
+{
+    return number > least ? number : least;
+}
+
 /* Each home by itself: else the first ones use up what may be asked for. */
 static bool ask_all_jobs(pool_t *pool)
 {
@@ -149,8 +156,8 @@ static bool ask_all_jobs(pool_t *pool)
         const char *name = round->nodes[i].name;
 
         if (round->nodes[i].state == BYRE__NODE_GONE) continue;
-        if (!ask_jobs(pool, 1, OPEN_ALL / homes, name) ||
-            !ask_jobs(pool, 2, ENDED_ALL / homes, name))
+        if (!ask_jobs(pool, 1, at_least(OPEN_ALL / homes, OPEN_LEAST), name) ||
+            !ask_jobs(pool, 2, at_least(ENDED_ALL / homes, ENDED_LEAST), name))
             return false;
     }
     return true;

@@ -213,6 +213,7 @@ ended 0 "q with real daemons"
 
 # Of 300 KB the end is shown, not the beginning, and then what comes.
 run_byre kill 1..5 >/dev/null
+# shellcheck disable=SC2016 # it is for that shell
 id=$(run_byre submit sh -c 'seq 50000; while [ ! -e "$0" ]; do sleep 0.1; done; echo and more' "$WORK/go") || fail "submit"
 begin -d 0.2
 press 'f' 'f: running'
