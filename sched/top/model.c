@@ -145,7 +145,7 @@ bool model_is_cut(const model_t *model)
     uint64_t open = 0;
 
     for (size_t i = 0; i < model->job_count; i++) open += model->jobs[i].state != BYRE__JOB_ENDED;
-    return open < t.running + t.queued;
+    return open >= MODEL_LISTED_LEAST && open < t.running + t.queued;
 }
 
 const byre__row_t *model_job(const model_t *model, const byre__job_id_t *id)

@@ -15,7 +15,7 @@ enum {
     RETRY_MS = 1000,
     OPEN_ALL = 1000, /* jobs asked for, over all homes: each is a message between daemons */
     ENDED_ALL = 200,
-    OPEN_LEAST = 50, /* of one home */
+    OPEN_LEAST = MODEL_LISTED_LEAST, /* of one home */
     ENDED_LEAST = 10,
     HOMES_EACH = 64 /* with more homes they are asked for together */
 };
