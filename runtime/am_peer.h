@@ -88,10 +88,10 @@ extern byre__am_handler_t byre__am_handlers[BYRE__AM_LAST + 1];
 
 /* am_send.c */
 extern _Atomic int byre__am_under_way; /* sends that MPI has not completed */
-extern _Atomic int byre__am_queues;    /* messages that wait for room in a lane */
+extern _Atomic int byre__am_queues;    /* messages that wait for room, or for credits */
 int byre__am_poll_under_way(void);     /* driver only, as all of these */
 int byre__am_drain(byre__am_peer_t *peer);
-int byre__am_drain_lanes(void);
+int byre__am_drain_queues(void);
 void byre__am_send_gone(int rank); /* drops and tells whatever is meant for it */
 void byre__am_send_fini(void);
 

@@ -49,6 +49,7 @@ static void get_credits(byre__am_peer_t *peer, uint32_t consumed)
     uint32_t known = atomic_load_explicit(&peer->allowed, memory_order_relaxed);
     if ((int32_t)(allowed - known) <= 0) return;
     atomic_store_explicit(&peer->allowed, allowed, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* as in submit_remote */
     if (atomic_load_explicit(&peer->queued, memory_order_relaxed) > 0) (void)byre__am_drain(peer);
 }
 
@@ -316,7 +317,7 @@ int byre__am_poll(bool thorough)
 {
     int happened = poll_lanes();
     if (__builtin_expect(atomic_load_explicit(&byre__am_queues, memory_order_relaxed) != 0, 0))
-        happened += byre__am_drain_lanes();
+        happened += byre__am_drain_queues();
     turns += happened == 0 ? TURN_IDLE : 1;
     if (thorough || eager > 0 || turns >= turns_between) {
         turns = 0;

@@ -8,6 +8,7 @@
 #include "node.h"
 #include "progress.h"
 #include "recycle.h"
+#include "service.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,9 +162,11 @@ static void keep_or_finish(byre__outgoing_t *out)
 {
     byre__count(am_sent);
     byre__wake_for_am(out->rank);
-    if (out->frame_busy || out->bulk_busy)
-        keep_under_way(out);
-    else
+    if (out->frame_busy || out->bulk_busy) {
+        bool unannounced = is_unannounced(out);
+        keep_under_way(out); /* may be gone after this */
+        if (unannounced) byre__service_rouse();
+    } else
         finish(out, BYRE_OK);
 }
 
@@ -191,7 +194,7 @@ static void append(byre__am_peer_t *peer, byre__outgoing_t *out)
     *peer->queue_end = out;
     peer->queue_end = &out->next;
     atomic_fetch_add(&peer->queued, 1);
-    if (byre__am_is_local(peer)) atomic_fetch_add(&byre__am_queues, 1);
+    atomic_fetch_add(&byre__am_queues, 1);
 }
 
 /* Under the lock, with a queue that is not empty. */
@@ -224,6 +227,9 @@ static int submit_remote(byre__am_peer_t *peer, const byre__am_send_t *send)
             put_outgoing(out);
             return gone ? BYRE_EPEER : BYRE_EAGAIN;
         }
+        /* The driver may have got credits before it could see the queue: none may come any more. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (has_credit(peer)) byre__progress_kick();
     }
     if (byre__bulk_along(&wire) > 0) tell(send->done, BYRE_OK, send->arg); /* invariant 3 */
     return BYRE_OK;
@@ -307,10 +313,10 @@ int byre__am_drain(byre__am_peer_t *peer)
         if (out == NULL) break;
         if (byre__am_is_local(peer)) {
             launch_bulk(out, (const byre__am_wire_t *)out->frame);
-            atomic_fetch_sub(&byre__am_queues, 1);
         } else {
             launch_remote(peer, out);
         }
+        atomic_fetch_sub(&byre__am_queues, 1);
         atomic_fetch_sub(&peer->queued, 1);
         keep_or_finish(out);
         sent++;
@@ -318,11 +324,10 @@ int byre__am_drain(byre__am_peer_t *peer)
     return sent;
 }
 
-int byre__am_drain_lanes(void)
+int byre__am_drain_queues(void)
 {
     int sent = 0;
-    for (int i = 0; i < byre__am_local_count; i++)
-        sent += byre__am_drain(&byre__am_peers[byre__am_locals[i]]);
+    for (int r = 0; r < byre__nodes.size; r++) sent += byre__am_drain(&byre__am_peers[r]);
     return sent;
 }
 
@@ -429,7 +434,7 @@ void byre__am_send_gone(int rank)
     peer->queue = NULL;
     peer->queue_end = &peer->queue;
     atomic_fetch_sub(&peer->queued, count);
-    if (byre__am_is_local(peer)) atomic_fetch_sub(&byre__am_queues, count);
+    atomic_fetch_sub(&byre__am_queues, count);
     pthread_mutex_unlock(&peer->lock);
     while (queue != NULL) {
         byre__outgoing_t *next = queue->next;

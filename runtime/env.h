@@ -33,6 +33,9 @@
     X(NODE_RANKS, "BYRE_NODE_RANKS", "int", "0",                                                   \
       "how many ranks of a machine make a node; 0: all. With 1, say, ranks of one machine treat "  \
       "each other as on different machines: to try or to measure that")                            \
+    X(NODE_NAME, "BYRE_NODE_NAME", "string", "",                                                   \
+      "this node's name; empty: the host's. Ranks of a machine under different names treat each "  \
+      "other as on different machines, so that several daemons can be tried on one machine")       \
     X(HEARTBEAT_MS, "BYRE_HEARTBEAT_MS", "int", "100", "time between two heartbeats")              \
     X(PEER_TIMEOUT_MS, "BYRE_PEER_TIMEOUT_MS", "int", "2000",                                      \
       "silence after which a rank on another node is declared dead")                               \
@@ -42,7 +45,12 @@
     X(POPUP_MAX, "BYRE_POPUP_MAX", "int", "64", "most pop-up threads at once")                     \
     X(DSM_REPORT, "BYRE_DSM_REPORT", "bool", "0",                                                  \
       "at byre_finalize rank 0 writes to stderr which units of shared memory went back and forth " \
-      "between ranks most, and which lines of the program made them")
+      "between ranks most, and which lines of the program made them")                              \
+    X(POOL, "BYRE_POOL", "string", "pool",                                                         \
+      "the pool of nodes that byre run and its like use, where --pool says no other")              \
+    X(STATE, "BYRE_STATE", "string", "/var/tmp/byre-UID",                                          \
+      "directory of pools: ledgers, logs and sockets; owned by the user, on each node its own "    \
+      "or shared by all")
 
 enum byre__env_id {
 #define BYRE__X(id, name, type, def, meaning) BYRE__ENV_##id,

@@ -179,7 +179,7 @@ static void sweep_node(void)
         const byre__slot_t *slot = byre__nodes.peers[r].slot;
         bool dead = byre__peer_state[r] == BYRE__FAILED;
         if (slot != NULL && (dead || r == byre__nodes.rank))
-            byre__transport->sweep(byre__nodes.first_local + (int)(slot - byre__nodes.slots));
+            byre__transport->sweep(byre__nodes.peers[r].on_machine);
     }
 }
 

@@ -15,6 +15,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Nodes that are parts of one machine have its addresses in common: these tell nothing of one of them. */
+static bool is_shared(const struct in6_addr *address, int node)
+{
+    for (int other = 0; other < byre__nodes.nodes; other++)
+        for (int i = 0; other != node && i < BYRE__ADDRESSES; i++)
+            if (memcmp(address, &byre__nodes.addresses[other][i], sizeof *address) == 0)
+                return true;
+    return false;
+}
+
 static bool leads_to(int fd, int node)
 {
     struct sockaddr_storage name;
@@ -23,7 +33,8 @@ static bool leads_to(int fd, int node)
     if (getpeername(fd, (struct sockaddr *)&name, &length) != 0) return false;
     if (!byre__address_of((const struct sockaddr *)&name, &address)) return false;
     for (int i = 0; i < BYRE__ADDRESSES; i++)
-        if (memcmp(&address, &byre__nodes.addresses[node][i], sizeof address) == 0) return true;
+        if (memcmp(&address, &byre__nodes.addresses[node][i], sizeof address) == 0)
+            return !is_shared(&address, node);
     return false;
 }
 

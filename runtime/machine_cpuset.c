@@ -42,6 +42,10 @@ char *byre__cpuset_format(const byre__cpuset_t *set, char *text_out, size_t room
     for (int first = 0; first < BYRE__CPUSET_MAX && used < room_bytes; first++) {
         int last = first;
 
+        if (set->word[first / 64] == 0) {
+            first |= 63; /* most of a set is empty */
+            continue;
+        }
         if (!byre__cpuset_has(set, first)) {
             continue;
         }

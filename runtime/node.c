@@ -74,27 +74,52 @@ static int make_card(struct card *card)
     card->pid = (int32_t)getpid();
     if (stat("/proc/self/ns/pid", &namespace) == 0) card->pid_namespace = namespace.st_ino;
     if (getrandom(&card->key, sizeof card->key, 0) != sizeof card->key) return BYRE_ESYSTEM;
-    (void)gethostname(card->host, sizeof card->host - 1);
+    const char *name = byre__env_string(BYRE__ENV_NODE_NAME);
+    if (name[0] != '\0')
+        memcpy(card->host, name, strnlen(name, sizeof card->host - 1));
+    else
+        (void)gethostname(card->host, sizeof card->host - 1);
     list_addresses(card->addresses);
     return BYRE_OK;
 }
 
-/* BYRE_NODE_RANKS: the ranks of a machine, that many at a time, are nodes. */
-static void split_machines(struct card *cards, int rank, int size)
+/* BYRE_NODE_NAME: the ranks of a machine that bear one name are a node. */
+static void part_names(struct card *cards, int leader, int size)
 {
-    int most = cards[0].node_ranks, machine = cards[rank].leader;
-    byre__nodes.first_local = 0;
-    if (most <= 0) return;
-    for (int leader = 0; leader < size; leader++) {
-        if (cards[leader].leader != leader) continue; /* and those made below are passed by then */
-        for (int r = leader, seen = 0, first = leader; r < size; r++) {
-            if (cards[r].leader != leader) continue;
-            if (seen % most == 0) first = r;
-            if (r == rank && machine == leader) byre__nodes.first_local = seen - seen % most;
-            cards[r].leader = first;
-            seen++;
-        }
+    for (int r = leader; r < size; r++) {
+        if (cards[r].leader != leader || strcmp(cards[r].host, cards[leader].host) == 0) continue;
+        /* Behind it, so that it is parted in its turn. */
+        for (int other = r + 1; other < size; other++)
+            if (cards[other].leader == leader && strcmp(cards[other].host, cards[r].host) == 0)
+                cards[other].leader = r;
+        cards[r].leader = r;
     }
+}
+
+/* BYRE_NODE_RANKS: the ranks of a node, that many at a time, are nodes. */
+static void part_numbers(struct card *cards, int leader, int size, int most)
+{
+    for (int r = leader, seen = 0, first = leader; r < size; r++) {
+        if (cards[r].leader != leader) continue;
+        if (seen % most == 0) first = r;
+        cards[r].leader = first;
+        seen++;
+    }
+}
+
+/* Make several nodes of a machine, if that is wanted. */
+static void split_machines(struct card *cards, int size)
+{
+    int most = cards[0].node_ranks;
+    for (int r = 0; r < size; r++) {
+        byre__nodes.peers[r].on_machine = 0;
+        for (int before = cards[r].leader; before < r; before++)
+            if (cards[before].leader == cards[r].leader) byre__nodes.peers[r].on_machine++;
+    }
+    for (int leader = 0; leader < size; leader++)
+        if (cards[leader].leader == leader) part_names(cards, leader, size);
+    for (int leader = 0; leader < size && most > 0; leader++)
+        if (cards[leader].leader == leader) part_numbers(cards, leader, size, most);
 }
 
 /* Nodes are numbered in the order of their leaders. */
@@ -287,7 +312,7 @@ int byre__node_init(int rank, int size)
     error = make_card(&mine);
     if (error == BYRE_OK) error = byre__transport->allgather(&mine, cards, sizeof mine);
     if (error != BYRE_OK) goto out;
-    split_machines(cards, rank, size);
+    split_machines(cards, size);
     number_nodes(cards, rank, size);
     error = share_with_node(cards);
     if (error == BYRE_OK) assign_slots(cards);

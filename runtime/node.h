@@ -36,6 +36,7 @@ typedef struct byre__peer_node {
     int bell;           /* its eventfd, or -1 */
     int pidfd;          /* readable when it is dead, or -1 */
     int node;
+    int on_machine; /* counted within the machine, of which its node may be a part */
 } byre__peer_node_t;
 
 enum { BYRE__ADDRESSES = 8 }; /* of a node that are known; more do no harm */
@@ -44,7 +45,6 @@ typedef struct byre__node_map {
     int rank, size;
     int node, nodes;
     int local_ranks;          /* on this node, this one included */
-    int first_local;          /* the first of them, counted within the machine */
     byre__peer_node_t *peers; /* [size] */
     char (*names)[64];        /* [nodes] */
     struct in6_addr (*addresses)[BYRE__ADDRESSES]; /* [nodes] */

@@ -10,7 +10,9 @@ $(OBJ)/sched/%.o: EXTRA_CPPFLAGS = -DBYRE_LIBEXECDIR='"$(libexecdir)/byre"' -DBY
 # Pure: decisions and no deeds. The daemon, the simulator and the tests have the same ones.
 SCHED_POLICY := $(call sources,sched/policy/*.c)
 SCHED_PLACE  := $(call sources,sched/place/*.c)
+SCHED_LOAD   := $(call sources,sched/daemon/load*.c)
 SCHED_LEDGER := $(call sources,sched/daemon/ledger*.c)
+SCHED_PEER   := $(call sources,sched/daemon/peer*.c)
 SCHED_KEEPER := $(filter-out %/main.c,$(call sources,sched/keeper/*.c))
 
 # The daemon: one on each node, a rank of mpirun.
@@ -27,9 +29,31 @@ ifneq ($(wildcard $(srcdir)/sched/sim/main.c),)
 $(eval $(call program,byre-sim,$(call sources,sched/sim/*.c) $(SCHED_POLICY),-Wl$(comma)--as-needed))
 endif
 
+# byre top: all but its loop, its connection and its terminal is free of both, and is what tests look at.
+TOP_PURE := $(filter-out %/main.c %/screen.c %/pool.c %/pool_log.c,$(call sources,sched/top/*.c)) \
+            sched/cmd/text.c runtime/cmd/cmd.c
+LINKED_WITH_sched_top := $(TOP_PURE)
 ifneq ($(wildcard $(srcdir)/sched/top/main.c),)
-$(eval $(call program,byre-top,$(call sources,sched/top/*.c),$(NCURSES_LIBS) -Wl$(comma)--as-needed))
+$(eval $(call program,byre-top,$(TOP_PURE) $(addprefix sched/top/,main.c screen.c pool.c pool_log.c) \
+    runtime/cmd/single.c,-Wl$(comma)--as-needed $(NCURSES_LIBS)))
 endif
 
 # What people type.
 BYRE_CMDS += $(call sources,sched/cmd/*.c)
+
+# What is not in the library is linked into the tests that look at it.
+LINKED_WITH_sched_ledger        := $(SCHED_LEDGER)
+LINKED_WITH_sched_ledger_damage := $(SCHED_LEDGER)
+LINKED_WITH_sched_ledger_kill   := $(SCHED_LEDGER)
+LINKED_WITH_sched_peer          := $(SCHED_PEER)
+LINKED_WITH_sched_peer_names    := $(SCHED_PEER)
+LINKED_WITH_sched_peer_killed   := $(SCHED_PEER)
+LINKED_WITH_sched_place          := $(SCHED_PLACE)
+LINKED_WITH_sched_place_memory   := $(SCHED_PLACE)
+LINKED_WITH_sched_place_property := $(SCHED_PLACE)
+LINKED_WITH_sched_place_real     := $(SCHED_PLACE)
+LINKED_WITH_sched_load           := $(SCHED_LOAD)
+LINKED_WITH_sched_policy        := $(SCHED_POLICY)
+LINKED_WITH_sched_policy_random := $(SCHED_POLICY)
+LINKED_WITH_sched_sim           := $(SCHED_POLICY) \
+    $(filter-out %/main.c %/options.c %/pool.c %/plot.c,$(call sources,sched/sim/*.c))

@@ -14,11 +14,16 @@
 bool byre__state_node(char *name_out, size_t room_bytes)
 {
     char host[256];
-    if (gethostname(host, sizeof host) != 0) return false;
+    const char *said = getenv("BYRE_NODE_NAME"); /* as the runtime: runtime/node.c */
+    if (said != NULL && said[0] != '\0')
+        (void)snprintf(host, sizeof host, "%s", said);
+    else if (gethostname(host, sizeof host) != 0)
+        return false;
     host[sizeof host - 1] = '\0';
     host[strcspn(host, ".")] = '\0';
     size_t length = strlen(host);
     if (length == 0 || length >= room_bytes || length >= BYRE__NODE_NAME) return false;
+    if (strchr(host, '/') != NULL) return false; /* it becomes a directory */
     memcpy(name_out, host, length + 1);
     return true;
 }

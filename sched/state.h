@@ -20,7 +20,7 @@
 
 #define BYRE__STATE_PATH 512
 
-/* This node's name: the host's, up to the first dot. false: it has none, or it is too long (47). */
+/* This node's name: $BYRE_NODE_NAME, or the host's, up to the first dot. false: it has none, or it is too long (47). */
 bool byre__state_node(char *name_out, size_t room_bytes);
 /* The pool's: `name', or $BYRE_POOL, or "pool". NULL: not 1..32 of a-z A-Z 0-9 _ - . or beginning with a dot. */
 const char *byre__state_pool(const char *name);

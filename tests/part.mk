@@ -3,7 +3,7 @@
 #   tests/check/*.sh    the tree itself: headers, layering, symbols, install ...
 #   tests/unit/*.c      one Check suite a program, no MPI needed (loopback transport)
 #   tests/mpi/*.c       one program a behaviour, run by mpirun with each of BYRE_TEST_NP ranks
-#   tests/sh/*.sh       the commands, as a user types them
+#   tests/sh/*.sh       the commands, as a user types them; tests/sh/*.c are programs they use
 #   tests/fault/*.sh    kill and cut; tests/fault/*.c are the programs they use
 #   tests/lab/*.sh      several nodes: byre lab, and jobs on it; tests/lab/*.c are their programs
 #   tests/fuzz/*.c      fuzzers, with tests/fuzz/corpus/NAME; a part.mk says how each is made: FUZZERS
@@ -14,6 +14,7 @@
 TEST_UNIT    := $(call sources,tests/unit/*.c)
 TEST_MPI     := $(call sources,tests/mpi/*.c)
 TEST_FAULT   := $(call sources,tests/fault/*.c)
+TEST_SH      := $(call sources,tests/sh/*.c)
 TEST_LAB     := $(call sources,tests/lab/*.sh)
 LAB_FAULTS   := $(call sources,tests/lab/*.c)
 TEST_SUPPORT := $(call sources,tests/support/*.c)
@@ -31,25 +32,29 @@ $(foreach i,$(TEST_IDL),$(eval $(OBJ)/$(i).o: $(OBJ)/$(i).h))
 test_stubs = $(foreach i,$(filter $(1:.c=),$(TEST_IDL)),$(addprefix $(i),_types.c _client.c _server.c))
 
 test_programs = $(patsubst %.c,$(OBJ)/%,$(1))
-$(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(TEST_SUPPORT))))
+# What is not in the library is linked into the tests that look at it: LINKED_WITH_name, in the part's part.mk.
+test_with = $(LINKED_WITH_$(basename $(notdir $(1))))
+$(foreach t,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS) $(TEST_SH),$(eval \
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_stubs,$(t)) $(call test_with,$(t)) $(TEST_SUPPORT))))
 ifeq ($(HAVE_CHECK),yes)
 $(foreach t,$(TEST_UNIT),$(eval \
-    $(call private,$(call test_programs,$(t)),$(t) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+    $(call private,$(call test_programs,$(t)),$(t) $(call test_with,$(t)) $(TEST_SUPPORT),$$(CHECK_LIBS))))
+$(OBJ)/tests/unit/sched_ledger $(OBJ)/tests/unit/sched_ledger_damage $(OBJ)/tests/unit/sched_ledger_kill: CHECK_LIBS += $(SQLITE_LIBS)
 UNIT_PROGRAMS := $(call test_programs,$(TEST_UNIT))
 
 # alloc_failure stands between the library and what it asks for.
 WRAPPED := malloc calloc realloc aligned_alloc strdup free mmap munmap eventfd epoll_create1 \
            memfd_create socket fopen opendir pthread_create
 $(OBJ)/tests/unit/alloc_failure: CHECK_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
-# marshal_memory refuses it memory.
+# marshal_memory and sched_place_memory refuse it memory.
+$(OBJ)/tests/unit/sched_place_memory: CHECK_LIBS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc)
 $(OBJ)/tests/unit/marshal_memory: CHECK_LIBS += \
     $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc aligned_alloc mmap)
 endif
 # Before MPI, whose calls it stands in for.
 $(OBJ)/tests/mpi/pmpi: MPI_LIBS := $(LIB)/libbyre_pmpi.a $(STATIC) $(MPI_LIBS)
 $(OBJ)/tests/mpi/pmpi: $(LIB)/libbyre_pmpi.a
-MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS))
+MPI_PROGRAMS  := $(call test_programs,$(TEST_MPI) $(TEST_FAULT) $(LAB_FAULTS) $(TEST_SH))
 
 tests: $(UNIT_PROGRAMS) $(MPI_PROGRAMS) $(FUZZERS)
 

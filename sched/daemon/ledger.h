@@ -42,21 +42,26 @@ typedef struct ledger_job {
  * error_out says which and what to do (the damaged file is left alone); BYRE_EBUSY: another daemon has it;
  * BYRE_ESYSTEM: the disk. */
 int ledger_open(const char *dir, ledger_t **ledger_out, char error_out[static 256]);
-/* Writes what is left. */
+/* Writes what is left, and calls the callbacks that are left. */
 void ledger_close(ledger_t *ledger);
 
 /* Readable when ledger_reap has something to do. */
 int ledger_fd(const ledger_t *ledger);
 void ledger_reap(ledger_t *ledger);
-/* 0, or why nothing can be written any more (disk full, I/O error): a line for the log and for clients.
- * The daemon then accepts nothing, and starts nothing that must be durable. */
+/* 0, or why nothing can be written (disk full, I/O error): a line for the log and for clients.
+ * The daemon then accepts nothing, and starts nothing that must be durable. As of the latest ledger_reap.
+ * Syncs fail while it lasts, but what was queued stays queued, and is written when the disk has room again: whoever
+ * refuses a job for it deletes the job too. After a failed fsync it stays for good. */
 const char *ledger_trouble(const ledger_t *ledger);
 
 /* Numbers for new jobs: never given twice, also after a crash (a block is reserved durably). 0: trouble. */
 uint64_t ledger_take_numbers(ledger_t *ledger, uint64_t count);
 
-/* Changes; queued, never block. BYRE_OK or BYRE_ENOMEM. What is borrowed is copied. */
+/* Changes; queued, never block. BYRE_OK or BYRE_ENOMEM. What is borrowed is copied.
+ * Put a job's context before each insert: that costs nothing when it is there, and a prune in between may have
+ * removed it. A job whose context is missing is a trouble that stays. */
 int ledger_put_context(ledger_t *ledger, byre__context_key_t key, const void *packed, size_t bytes);
+/* A guest row replaces that of an earlier attempt. The number of a home row must be new. */
 int ledger_insert(ledger_t *ledger, const ledger_job_t *job);
 /* All but id, guest, context, spec, submitted. */
 int ledger_update(ledger_t *ledger, const ledger_job_t *job);
@@ -69,12 +74,14 @@ size_t ledger_backlog(const ledger_t *ledger);
 
 /* ---- reading ---- */
 
+/* Readers: BYRE_OK; BYRE_EPROTO: damaged, the log names the row; BYRE_ESYSTEM, BYRE_ENOMEM. They see what was
+ * queued before, and wait until that is written. */
 /* At the start: every row that is not ENDED, and guest rows. fn gets borrowed data. */
 int ledger_each_open(ledger_t *ledger, void (*fn)(void *arg, const ledger_job_t *job), void *arg);
 /* A context; malloc'ed packed bytes. BYRE_ENOTFOUND. */
 int ledger_get_context(ledger_t *ledger, byre__context_key_t key, void **packed_out,
                        size_t *bytes_out);
-/* Ended home rows, the newest first, `at_most', with numbers in [first, last]. Sees what was queued before. */
+/* Ended home rows, the newest first, `at_most', with numbers in [first, last]. */
 int ledger_each_ended(ledger_t *ledger, uint64_t first, uint64_t last, uint32_t at_most,
                       void (*fn)(void *arg, const ledger_job_t *job), void *arg);
 /* One row. BYRE_ENOTFOUND. */

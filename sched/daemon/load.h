@@ -17,9 +17,16 @@ void byre__meter_destroy(byre__meter_t *meter);
  * pool and its daemons have used since the meter was created, so that the rest is the load by others. One thread. */
 int byre__meter_read(byre__meter_t *meter, double own_cpu_s, byre__load_t *load_out);
 
+/* Processor time, in seconds, of these processes and of all that descend from them, with what ended children have
+ * left to them: for own_cpu_s, as a difference. With a subreaper (the keeper) as a root nothing gets lost.
+ * BYRE_OK, BYRE_ENOMEM, BYRE_ESYSTEM. */
+int byre__meter_tree(byre__meter_t *meter, const pid_t *root, size_t count, double *cpu_s_out);
+
+/* How it measures, for a person: what is counted, and out of how many processors. Stays. */
+const char *byre__meter_method(const byre__meter_t *meter);
+
 typedef struct byre__owner_rule {
-    double
-        idle_s; /* somebody at a terminal or a seat counts as there until so long after the last key */
+    double idle_s;      /* somebody counts as there until so long after the last key */
     double busy_others; /* load by others above this fraction counts as there; above 1: never */
 } byre__owner_rule_t;
 

@@ -93,8 +93,11 @@ int byre_sched_wait(byre_sched_t *sched, const char *id, int timeout_ms, byre_sc
  */
 int byre_sched_kill(byre_sched_t *sched, const char *id, int signal);
 
-/** What the last failed call on this connection was about, for a person: never NULL, valid until the next
- * call. @threads the connection's */
+/**
+ * What the last failed call on this connection was about, for a person.
+ * @return a text, never NULL, valid until the next call on the connection
+ * @threads the connection's
+ */
 const char *byre_sched_explain(const byre_sched_t *sched);
 
 #ifdef __cplusplus

@@ -9,6 +9,8 @@
 
 #include <byre_errors.h>
 
+enum { FAR_BEHIND = 256 };
+
 /* ---- create, destroy ---------------------------------------------------------------------------- */
 
 void byre__placer_destroy(byre__placer_t *placer)
@@ -22,6 +24,9 @@ void byre__placer_destroy(byre__placer_t *placer)
     free(placer->node);
     free(placer->may);
     free(placer->cost);
+    free(placer->lack);
+    free(placer->queue);
+    free(placer->homes);
     free(placer->room);
     free(placer->chosen);
     free(placer->sorted);
@@ -32,10 +37,14 @@ static int make_scratch(byre__placer_t *placer)
 {
     placer->may = calloc(placer->slots, sizeof *placer->may);
     placer->cost = calloc(placer->slots, sizeof *placer->cost);
+    placer->lack = calloc(placer->slots, sizeof *placer->lack);
+    placer->queue = calloc(placer->slots, sizeof *placer->queue);
     placer->room = calloc((size_t)placer->domains, sizeof *placer->room);
+    placer->homes = calloc((size_t)placer->domains, sizeof *placer->homes);
     placer->chosen = calloc(placer->slots, sizeof *placer->chosen);
     placer->sorted = calloc(placer->slots, sizeof *placer->sorted);
-    return placer->may && placer->cost && placer->room && placer->chosen && placer->sorted
+    return placer->may && placer->cost && placer->lack && placer->queue && placer->room &&
+                   placer->homes && placer->chosen && placer->sorted
                ? BYRE_OK
                : BYRE_ENOMEM;
 }
@@ -132,9 +141,37 @@ static void remove_job(byre__placer_t *placer, place_job_t *job)
     free(job);
 }
 
-static void count_waiting(byre__placer_t *placer, const place_job_t *job, uint32_t by)
+/* ---- waiting jobs ------------------------------------------------------------------------------- */
+
+static void add_waiting(byre__placer_t *placer, place_job_t *job)
 {
-    for (uint32_t i = 0; i < job->count; i++) placer->slot[job->slot[i]].waiting += by;
+    job->waiting = true;
+    job->ahead = placer->last_waiting;
+    *(job->ahead ? &job->ahead->behind : &placer->first_waiting) = job;
+    placer->last_waiting = job;
+    for (uint32_t i = 0; i < job->count; i++) placer->slot[job->slot[i]].waiting++;
+}
+
+static void remove_waiting(byre__placer_t *placer, place_job_t *job)
+{
+    *(job->ahead ? &job->ahead->behind : &placer->first_waiting) = job->behind;
+    *(job->behind ? &job->behind->ahead : &placer->last_waiting) = job->ahead;
+    for (uint32_t i = 0; i < job->count; i++) placer->slot[job->slot[i]].waiting--;
+    remove_job(placer, job);
+}
+
+/* Into queue[]: who comes before this job (NULL: one that has just come)? Walks along those ahead, so that to
+ * offer from the head costs little; far behind, all that wait are as good an answer. */
+static void count_queue(byre__placer_t *placer, const place_job_t *job)
+{
+    const place_job_t *at = job ? placer->first_waiting : NULL;
+
+    memset(placer->queue, 0, placer->slots * sizeof *placer->queue);
+    for (int walked = 0; at && at != job && walked < FAR_BEHIND; at = at->behind, walked++) {
+        for (uint32_t i = 0; i < at->count; i++) placer->queue[at->slot[i]]++;
+    }
+    if (job && at == job) return;
+    for (uint32_t i = 0; i < placer->slots; i++) placer->queue[i] = placer->slot[i].waiting;
 }
 
 /* ---- memory nodes ------------------------------------------------------------------------------- */
@@ -257,16 +294,35 @@ static bool has_room(const byre__placer_t *placer, const byre__place_request_t *
            placer->mem_used <= placer->mem && request->mem <= placer->mem - placer->mem_used;
 }
 
+/* Which slots have the memory that the job needs too far away? */
+static void find_lack(byre__placer_t *placer, uint64_t mem)
+{
+    for (uint32_t i = 0; i < placer->slots; i++) {
+        int n = placer->slot[i].node;
+
+        placer->lack[i] = mem > 0 && n >= 0 &&
+                          (placer->node[n].used > placer->node[n].mem ||
+                           mem > placer->node[n].mem - placer->node[n].used);
+    }
+}
+
 /* Into chosen[]; see place_policy.pick. */
-static int pick(byre__placer_t *placer, const byre__place_request_t *request)
+static int pick(byre__placer_t *placer, const byre__place_request_t *request,
+                const place_job_t *before)
 {
     const place_key_t *key = NULL;
+    bool room = has_room(placer, request);
+    int status;
 
     placer->chosen_count = 0;
-    if (!has_room(placer, request)) return BYRE_EAGAIN;
-    if (!placer->bind) return BYRE_OK;
+    if (!placer->bind) return room ? BYRE_OK : BYRE_EAGAIN;
     if (has_key(placer, request)) key = byre__place_key_find(placer, request->affinity);
-    return placer->policy->pick(placer, request->cpus, key);
+    find_lack(placer, request->mem);
+    if (placer->policy->queues) count_queue(placer, before);
+    status = placer->policy->pick(placer, request->cpus, key);
+    if (status != BYRE_OK || room) return status;
+    placer->chosen_count = 0;
+    return BYRE_EAGAIN;
 }
 
 /* The job's slots and memory are its own from now on. */
@@ -301,18 +357,14 @@ int byre__placer_take(byre__placer_t *placer, const byre__place_request_t *reque
     byre__cpuset_t nodes;
 
     if (status != BYRE_OK) return status;
-    /* It does not wait for itself. */
-    if (before) count_waiting(placer, before, UINT32_MAX);
-    status = pick(placer, request);
+    status = pick(placer, request, before);
     if (status == BYRE_EAGAIN && wait_out) {
         print_cpus(placer, placer->chosen, placer->chosen_count, wait_out);
     }
-    job = status == BYRE_OK ? add_job(placer, request) : NULL;
-    if (!job) {
-        if (before) count_waiting(placer, before, 1);
-        return status == BYRE_OK ? BYRE_ENOMEM : status;
-    }
-    if (before) remove_job(placer, before);
+    if (status != BYRE_OK) return status;
+    job = add_job(placer, request);
+    if (!job) return BYRE_ENOMEM;
+    if (before) remove_waiting(placer, before);
     nodes = begin(placer, job);
     describe(placer, job, &nodes, placement_out);
     return BYRE_OK;
@@ -374,22 +426,20 @@ void byre__placer_expect(byre__placer_t *placer, const byre__place_request_t *re
         check(placer, request, NULL) != BYRE_OK) {
         return;
     }
+    count_queue(placer, NULL);
     byre__place_foresee(placer, request->cpus,
                         has_key(placer, request) ? byre__place_key_find(placer, request->affinity)
                                                  : NULL);
     job = add_job(placer, request);
-    if (!job) return; /* its place in the queue is not known then, and nothing worse */
-    job->waiting = true;
-    count_waiting(placer, job, 1);
+    if (job)
+        add_waiting(placer, job); /* else its place in the queue is not known, and nothing worse */
 }
 
 void byre__placer_unexpect(byre__placer_t *placer, uint64_t number)
 {
     place_job_t *job = find_job(placer, number);
 
-    if (!job || !job->waiting) return;
-    count_waiting(placer, job, UINT32_MAX);
-    remove_job(placer, job);
+    if (job && job->waiting) remove_waiting(placer, job);
 }
 
 /* ---- figures ------------------------------------------------------------------------------------ */

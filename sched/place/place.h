@@ -66,10 +66,10 @@ int byre__placer_take(byre__placer_t *placer, const byre__place_request_t *reque
  * in it is ignored, and two jobs may have the same processors). BYRE_OK, BYRE_EEXIST, BYRE_EINVAL, BYRE_ENOMEM. */
 int byre__placer_retake(byre__placer_t *placer, const byre__place_request_t *request,
                         const char *cpus);
-void byre__placer_give(byre__placer_t *placer, uint64_t job);
+void byre__placer_give(byre__placer_t *placer, uint64_t number);
 /* For mi-queue: a job waits here and has not been taken (counts against the processors it would go to). */
 void byre__placer_expect(byre__placer_t *placer, const byre__place_request_t *request);
-void byre__placer_unexpect(byre__placer_t *placer, uint64_t job);
+void byre__placer_unexpect(byre__placer_t *placer, uint64_t number);
 
 uint32_t byre__placer_slots(const byre__placer_t *placer);
 uint32_t byre__placer_used(const byre__placer_t *placer);

@@ -2,7 +2,7 @@
 /* place_choose.c - n slots out of those that may be had.
  *
  * One: the cheapest; of these the one whose core, then whose L3, then NUMA node, then package has the most
- * room: most free cache. Then where the fewest keys are at home. Then the first.
+ * room: most free cache. Then where the fewest keys are at home, in the same order. Then the first.
  *
  * Several: the lowest rank of domain in which n have room; of these the cheapest; then the one with the least
  * room, and the least room around it (best fit), so that big holes stay. Inside it again as few of its parts
@@ -18,10 +18,12 @@
 static void count_room(byre__placer_t *placer)
 {
     memset(placer->room, 0, (size_t)placer->domains * sizeof *placer->room);
+    memset(placer->homes, 0, (size_t)placer->domains * sizeof *placer->homes);
     for (uint32_t i = 0; i < placer->slots; i++) {
         for (int d = placer->may[i] ? placer->slot[i].domain : NO_DOMAIN; d != NO_DOMAIN;
              d = placer->domain[d].parent) {
             placer->room[d]++;
+            placer->homes[d] += placer->slot[i].homes;
         }
     }
 }
@@ -32,6 +34,7 @@ static void choose_slot(byre__placer_t *placer, uint32_t i)
     placer->may[i] = false;
     for (int d = placer->slot[i].domain; d != NO_DOMAIN; d = placer->domain[d].parent) {
         placer->room[d]--;
+        placer->homes[d] -= placer->slot[i].homes;
     }
 }
 
@@ -71,31 +74,26 @@ static uint64_t cost_of_best(byre__placer_t *placer, const domain_t *domain, uin
     return sum;
 }
 
-/* ---- one ---------------------------------------------------------------------------------------- */
-
-static bool roomier(const byre__placer_t *placer, uint32_t a, uint32_t b, bool *equal_out)
+/* From inside to outside, the first difference: < 0 if `of' (room or homes) is less around a. */
+static int compare_around(const byre__placer_t *placer, const uint32_t *of, int a, int b)
 {
-    int i = placer->slot[a].domain, k = placer->slot[b].domain;
-
-    while (i != k && i != NO_DOMAIN && k != NO_DOMAIN) {
-        if (placer->room[i] != placer->room[k]) {
-            *equal_out = false;
-            return placer->room[i] > placer->room[k];
-        }
-        i = placer->domain[i].parent;
-        k = placer->domain[k].parent;
+    for (; a != b && a != NO_DOMAIN && b != NO_DOMAIN;
+         a = placer->domain[a].parent, b = placer->domain[b].parent) {
+        if (of[a] != of[b]) return of[a] < of[b] ? -1 : 1;
     }
-    *equal_out = true;
-    return false;
+    return 0;
 }
+
+/* ---- one ---------------------------------------------------------------------------------------- */
 
 static bool better_alone(const byre__placer_t *placer, uint32_t a, uint32_t b)
 {
-    bool equal, more;
+    int i = placer->slot[a].domain, k = placer->slot[b].domain, order;
 
     if (placer->cost[a] != placer->cost[b]) return placer->cost[a] < placer->cost[b];
-    more = roomier(placer, a, b, &equal);
-    return equal ? compare_slots(placer, a, b) < 0 : more;
+    order = -compare_around(placer, placer->room, i, k);
+    if (order == 0) order = compare_around(placer, placer->homes, i, k);
+    return order == 0 ? compare_slots(placer, a, b) < 0 : order < 0;
 }
 
 static bool choose_one(byre__placer_t *placer)
@@ -142,8 +140,10 @@ static bool better_part(const byre__placer_t *placer, const part_t *a, const par
     if (a->room < n && a->room != b->room) return a->room > b->room;
     if (a->cost != b->cost) return a->cost < b->cost;
     if (a->room != b->room) return a->room < b->room;
-    return a->domain == NO_DOMAIN && b->domain == NO_DOMAIN &&
-           compare_slots(placer, a->slot, b->slot) < 0;
+    if (a->domain != NO_DOMAIN && b->domain != NO_DOMAIN) {
+        return placer->homes[a->domain] < placer->homes[b->domain];
+    }
+    return a->domain == b->domain && compare_slots(placer, a->slot, b->slot) < 0;
 }
 
 static part_t best_part(byre__placer_t *placer, int d, uint32_t n)
@@ -185,15 +185,13 @@ static void fill(byre__placer_t *placer, int d, uint32_t n)
     }
 }
 
-/* Less room, or the same and less around it. */
+/* Less room, or the same and less around it; then where fewer keys are at home. */
 static bool tighter(const byre__placer_t *placer, int a, int b)
 {
-    while (a != b && a != NO_DOMAIN && b != NO_DOMAIN) {
-        if (placer->room[a] != placer->room[b]) return placer->room[a] < placer->room[b];
-        a = placer->domain[a].parent;
-        b = placer->domain[b].parent;
-    }
-    return false;
+    int order = compare_around(placer, placer->room, a, b);
+
+    if (order == 0) order = compare_around(placer, placer->homes, a, b);
+    return order < 0;
 }
 
 static bool choose_several(byre__placer_t *placer, uint32_t n)

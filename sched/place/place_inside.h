@@ -35,6 +35,7 @@ typedef struct slot {
     uint32_t cpu, cpus;    /* its processors: placer->cpu[cpu .. cpu + cpus) */
     int package, numa, l3; /* logical numbers, -1 */
     int domain;            /* the innermost */
+    int node; /* the nearest memory node, an index of placer->node; -1: none, or not allowed */
     uint32_t holders, waiting, homes;
     uint32_t started; /* jobs that have begun here: wraps, only differences count */
 } slot_t;
@@ -71,6 +72,7 @@ typedef struct place_key {
 typedef struct place_job {
     place_link_t link;
     uint64_t job;
+    struct place_job *ahead, *behind; /* of the waiting ones, in the order in which they came */
     uint32_t cpus;
     uint64_t mem;
     uint64_t share;   /* bytes charged to each memory node of its slots */
@@ -99,11 +101,15 @@ struct byre__placer {
 
     place_table_t jobs, keys;
     place_key_t *oldest, *newest;
+    place_job_t *first_waiting, *last_waiting;
 
     /* Scratch of one call. */
     bool *may;        /* slot by slot: may it be had? */
     uint32_t *cost;   /* and for what */
+    bool *lack;       /* has its memory node less left than the job needs? */
+    uint32_t *queue;  /* waiting jobs that are expected there and come first */
     uint32_t *room;   /* domain by domain: slots that may be had */
+    uint32_t *homes;  /* and the sum of homes of these */
     uint16_t *chosen; /* the answer */
     uint32_t chosen_count;
     uint16_t *sorted;

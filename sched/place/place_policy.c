@@ -15,15 +15,16 @@
 
 #include <byre_errors.h>
 
-enum { COLD = 4, NEVER = 1 << 20 };
+enum { COLD = 4, NEVER = 1 << 20, FAR = 1 << 24 };
 
 /* ---- what may be had, for what ------------------------------------------------------------------ */
 
+/* Where the memory that the job needs is not, only if there is nothing else. */
 static void free_slots(byre__placer_t *placer)
 {
     for (uint32_t i = 0; i < placer->slots; i++) {
         placer->may[i] = placer->slot[i].holders == 0;
-        placer->cost[i] = 0;
+        placer->cost[i] = placer->lack[i] ? FAR : 0;
     }
 }
 
@@ -34,15 +35,15 @@ static int choose(byre__placer_t *placer, uint32_t n)
     return BYRE_EAGAIN;
 }
 
-/* Affinity index of each slot, at most `most'. */
-static void index_slots(byre__placer_t *placer, const place_key_t *key, uint32_t most)
+/* To the cost of each slot: its affinity index, at most `most'. */
+static void add_index(byre__placer_t *placer, const place_key_t *key, uint32_t most)
 {
-    for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i] = most;
+    for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i] += most;
     for (uint32_t i = 0; key && i < key->marks; i++) {
         const mark_t *mark = &key->mark[i];
         uint32_t others = placer->slot[mark->slot].started - mark->started;
 
-        if (others < most) placer->cost[mark->slot] = others;
+        if (others < most) placer->cost[mark->slot] -= most - others;
     }
 }
 
@@ -97,7 +98,7 @@ static int pick_fixed(byre__placer_t *placer, uint32_t n, const place_key_t *key
 {
     if (!key || key->homes == 0) {
         free_slots(placer);
-        for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i] = placer->slot[i].homes;
+        for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i] += placer->slot[i].homes;
         return choose(placer, n);
     }
     if (n > key->homes) return enlarge_home(placer, n, key);
@@ -108,37 +109,39 @@ static int pick_fixed(byre__placer_t *placer, uint32_t n, const place_key_t *key
 
 static int pick_last(byre__placer_t *placer, uint32_t n, const place_key_t *key)
 {
-    if (key && key->homes >= n && free_at_home(placer, key) >= n) return choose(placer, n);
+    if (key && free_at_home(placer, key) >= n) return choose(placer, n);
     free_slots(placer);
-    for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i] = 1;
-    for (uint32_t i = 0; key && i < key->homes; i++) placer->cost[key->home[i]] = 0;
+    for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i]++;
+    for (uint32_t i = 0; key && i < key->homes; i++) placer->cost[key->home[i]]--;
     return choose(placer, n);
 }
 
 static int pick_intervening(byre__placer_t *placer, uint32_t n, const place_key_t *key)
 {
     free_slots(placer);
-    index_slots(placer, key, NEVER);
+    add_index(placer, key, NEVER);
     return choose(placer, n);
 }
 
 /* ---- mi-queue ----------------------------------------------------------------------------------- */
 
-/* Index and queue count one each; of equals a free one. */
-static void index_queues(byre__placer_t *placer, const place_key_t *key)
+/* How many jobs will have run there between the key's last one and this one: the index, which has in it what
+ * is running now, unless that is of the same key; and those that wait and come first. Of equals a free one. */
+static void count_queues(byre__placer_t *placer, const place_key_t *key)
 {
-    index_slots(placer, key, COLD);
+    for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i] = 0;
+    add_index(placer, key, COLD);
     for (uint32_t i = 0; i < placer->slots; i++) {
-        const slot_t *slot = &placer->slot[i];
+        uint32_t busy = placer->slot[i].holders > 0, same = busy && placer->cost[i] == 0;
 
-        placer->cost[i] = 2 * (placer->cost[i] + slot->waiting) + (slot->holders > 0);
+        placer->cost[i] = 2 * (placer->cost[i] + same + placer->queue[i]) + busy;
     }
 }
 
 void byre__place_foresee(byre__placer_t *placer, uint32_t n, const place_key_t *key)
 {
     for (uint32_t i = 0; i < placer->slots; i++) placer->may[i] = true;
-    index_queues(placer, key);
+    count_queues(placer, key);
     if (!byre__place_choose(placer, n)) placer->chosen_count = 0;
 }
 
@@ -146,7 +149,7 @@ static int pick_queue(byre__placer_t *placer, uint32_t n, const place_key_t *key
 {
     if (!key || key->marks == 0) {
         free_slots(placer);
-        index_queues(placer, NULL);
+        for (uint32_t i = 0; i < placer->slots; i++) placer->cost[i] += placer->queue[i];
         return choose(placer, n);
     }
     byre__place_foresee(placer, n, key);

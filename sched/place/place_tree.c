@@ -60,7 +60,8 @@ static void describe(hwloc_topology_t topology, hwloc_obj_t obj, slot_t *slot)
                       .package = number_of(above(topology, obj, IN_PACKAGE)),
                       .numa = number_of(above(topology, obj, IN_NUMA)),
                       .l3 = number_of(above(topology, obj, IN_L3)),
-                      .domain = NO_DOMAIN };
+                      .domain = NO_DOMAIN,
+                      .node = -1 };
 }
 
 /* Processors in hwloc's order; those of one core become one slot unless they count one by one. */
@@ -166,6 +167,17 @@ static void link_domains(byre__placer_t *placer)
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
+static void find_nearest(byre__placer_t *placer)
+{
+    for (uint32_t i = 0; i < placer->slots; i++) {
+        hwloc_obj_t numa = above(placer->topology, placer->slot[i].obj, IN_NUMA);
+
+        for (uint32_t n = 0; numa && n < placer->nodes; n++) {
+            if (placer->node[n].os_index == numa->os_index) placer->slot[i].node = (int)n;
+        }
+    }
+}
+
 static int find_nodes(byre__placer_t *placer)
 {
     hwloc_const_nodeset_t allowed = hwloc_topology_get_allowed_nodeset(placer->topology);
@@ -180,6 +192,7 @@ static int find_nodes(byre__placer_t *placer)
                 (node_t){ .os_index = node->os_index, .mem = node->attr->numanode.local_memory };
         }
     }
+    find_nearest(placer);
     return BYRE_OK;
 }
 

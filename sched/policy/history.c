@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "history.h"
 
+static bool is_of(const byre__heard_t *heard, int node)
+{
+    return heard->role != BYRE__UNKNOWN && heard->node == node;
+}
+
 static int find(const byre__history_t *history, int node)
 {
-    for (int i = 0; i < BYRE__HISTORY; i++) {
-        if (history->heard[i].role != BYRE__UNKNOWN && history->heard[i].node == node) {
+    int hint = history->hint[node % BYRE__HINTS] - 1;
+
+    if (hint < 0 || is_of(&history->heard[hint], node)) {
+        return hint;
+    }
+    for (int i = 0; i < history->used; i++) {
+        if (is_of(&history->heard[i], node)) {
             return i;
         }
     }
@@ -17,11 +27,11 @@ static bool fresh(const byre__history_t *history, const byre__heard_t *heard, do
 }
 
 /* A free place, or that of the node that was not heard of for longest. */
-static int place(const byre__history_t *history)
+static int place(byre__history_t *history)
 {
     int found = 0;
 
-    for (int i = 0; i < BYRE__HISTORY; i++) {
+    for (int i = 0; i < history->used; i++) {
         if (history->heard[i].role == BYRE__UNKNOWN) {
             return i;
         }
@@ -29,7 +39,7 @@ static int place(const byre__history_t *history)
             found = i;
         }
     }
-    return found;
+    return history->used < BYRE__HISTORY ? history->used++ : found;
 }
 
 void byre__history_note(byre__history_t *history, int node, enum byre__role role)
@@ -40,6 +50,7 @@ void byre__history_note(byre__history_t *history, int node, enum byre__role role
     if (at < 0) {
         at = place(history);
     }
+    history->hint[node % BYRE__HINTS] = (uint8_t)(at + 1);
     history->heard[at] = (byre__heard_t){
         .role = (uint8_t)role, .node = node, .age = history->ages++, .when = world->now(world->self)
     };
@@ -71,7 +82,7 @@ int byre__history_pick(const byre__history_t *history, enum byre__role role, boo
     const byre__heard_t *found = NULL;
     double now = world->now(world->self);
 
-    for (int i = 0; i < BYRE__HISTORY; i++) {
+    for (int i = 0; i < history->used; i++) {
         const byre__heard_t *heard = &history->heard[i];
 
         if (heard->role == role && fresh(history, heard, now) &&

@@ -2,13 +2,18 @@
 /*
  * history.h - what was last heard of other nodes: the sender, receiver and OK lists of Shivaratri and Krueger.
  * The most recent BYRE__HISTORY nodes are kept, each in one list; what is older than the limit counts as unheard.
+ *
+ * Invariants
+ *  1. A node has at most one place.
+ *  2. A node that has a place has a hint; it leads there, unless another node with the same remainder was noted
+ *     since: then all places are looked at.
  */
 #ifndef BYRE__SCHED_HISTORY_H
 #define BYRE__SCHED_HISTORY_H
 
 #include "pick.h"
 
-enum { BYRE__HISTORY = BYRE__PROBES_MOST };
+enum { BYRE__HISTORY = BYRE__PROBES_MOST, BYRE__HINTS = 256 };
 
 enum byre__role {
     BYRE__UNKNOWN,
@@ -27,6 +32,8 @@ typedef struct byre__heard {
 typedef struct byre__history {
     const byre__world_t *world;
     uint64_t ages;
+    int used;                  /* places below it may be taken, none above is */
+    uint8_t hint[BYRE__HINTS]; /* by the node's remainder: its place, and 1; 0: it has none */
     byre__heard_t heard[BYRE__HISTORY];
 } byre__history_t;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pick.h"
 
-enum { TRIES = 16 };
+enum { FEW = 64, TRIES_OF_FEW = 3, TRIES_OF_MANY = 16 };
 
 static bool possible(const byre__world_t *world, const byre__asked_t *asked, byre__policy_job_t job,
                      byre__eligible_t eligible, const void *arg, int node)
@@ -11,23 +11,27 @@ static bool possible(const byre__world_t *world, const byre__asked_t *asked, byr
            (job == 0 || world->fits(world->self, node, job));
 }
 
-/* Throw until one is possible: cheap as long as most are. Then count them. Both give each the same chance. */
-int byre__pick(const byre__world_t *world, const byre__asked_t *asked, byre__policy_job_t job,
-               byre__eligible_t eligible, const void *arg)
+/* Of few nodes: list those that are possible. */
+static int pick_of_few(const byre__world_t *world, const byre__asked_t *asked,
+                       byre__policy_job_t job, byre__eligible_t eligible, const void *arg)
+{
+    int found[FEW], count = 0;
+
+    for (int node = 0; node < world->nodes; node++) {
+        if (possible(world, asked, job, eligible, arg, node)) {
+            found[count++] = node;
+        }
+    }
+    return count > 0 ? found[world->random(world->self, (uint64_t)count)] : -1;
+}
+
+/* Of many: count them, and go there once more. */
+static int pick_of_many(const byre__world_t *world, const byre__asked_t *asked,
+                        byre__policy_job_t job, byre__eligible_t eligible, const void *arg)
 {
     uint64_t which;
     int count = 0;
 
-    if (world->nodes < 2) {
-        return -1;
-    }
-    for (int i = 0; i < TRIES; i++) {
-        int node = (int)world->random(world->self, (uint64_t)world->nodes);
-
-        if (possible(world, asked, job, eligible, arg, node)) {
-            return node;
-        }
-    }
     for (int node = 0; node < world->nodes; node++) {
         count += possible(world, asked, job, eligible, arg, node);
     }
@@ -41,6 +45,24 @@ int byre__pick(const byre__world_t *world, const byre__asked_t *asked, byre__pol
         }
     }
     return -1;
+}
+
+/* Throw until one is possible, which is cheap as long as most are; then look at all. Both ways give each the same
+ * chance. */
+int byre__pick(const byre__world_t *world, const byre__asked_t *asked, byre__policy_job_t job,
+               byre__eligible_t eligible, const void *arg)
+{
+    int tries = world->nodes <= FEW ? TRIES_OF_FEW : TRIES_OF_MANY;
+
+    for (int i = 0; i < tries && world->nodes > 1; i++) {
+        int node = (int)world->random(world->self, (uint64_t)world->nodes);
+
+        if (possible(world, asked, job, eligible, arg, node)) {
+            return node;
+        }
+    }
+    return world->nodes <= FEW ? pick_of_few(world, asked, job, eligible, arg)
+                               : pick_of_many(world, asked, job, eligible, arg);
 }
 
 bool byre__welcome_here(const byre__world_t *world, byre__policy_job_t job)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pick.h - random nodes without replacement, and what is done with a job when nobody is asked (any more).
+ * pick.h - random nodes without replacement, what is done with a job when nobody is asked (any more),
+ * and more that policies share.
  */
 #ifndef BYRE__SCHED_PICK_H
 #define BYRE__SCHED_PICK_H
@@ -53,5 +54,9 @@ void byre__keep(const byre__world_t *world, byre__policy_job_t job);
 /* A question of that kind: for a job, or (job 0) for what is free here. */
 byre__question_t byre__question(const byre__world_t *world, enum byre__probe kind, int limit,
                                 byre__policy_job_t job);
+
+/* What follows the name and its comma in byre__policy_parse: "T=2,L=3", over the defaults of the policy. */
+bool byre__policy_parameters(const byre__policy_t *policy, const char *text,
+                             byre__policy_params_t *params_out, char error_out[static 160]);
 
 #endif

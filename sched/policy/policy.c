@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* policy.c - the list of policies, and how a person names one with its parameters. */
-#include "policy.h"
+#include "pick.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -82,19 +82,25 @@ enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
 
 static double get(const parameter_t *p, const byre__policy_params_t *params)
 {
-    const char *at = (const char *)params + p->offset;
+    int whole;
+    double seconds;
 
-    return p->whole ? *(const int *)at : *(const double *)at;
+    if (p->whole) {
+        memcpy(&whole, (const char *)params + p->offset, sizeof whole);
+        return whole;
+    }
+    memcpy(&seconds, (const char *)params + p->offset, sizeof seconds);
+    return seconds;
 }
 
 static void set(const parameter_t *p, byre__policy_params_t *params, double value)
 {
-    char *at = (char *)params + p->offset;
+    int whole = (int)value;
 
     if (p->whole) {
-        *(int *)at = (int)value;
+        memcpy((char *)params + p->offset, &whole, sizeof whole);
     } else {
-        *(double *)at = value;
+        memcpy((char *)params + p->offset, &value, sizeof value);
     }
 }
 
@@ -155,30 +161,17 @@ static bool read_parameter(const byre__policy_t *policy, const char *text,
     return true;
 }
 
-const byre__policy_t *byre__policy_parse(const char *text, byre__policy_params_t *params_out,
-                                         char error_out[static ERROR_ROOM])
+bool byre__policy_parameters(const byre__policy_t *policy, const char *text,
+                             byre__policy_params_t *params_out, char error_out[static ERROR_ROOM])
 {
-    char copy[TEXT_MOST], known[100], *word, *rest;
-    byre__policy_params_t params;
-    const byre__policy_t *policy;
+    byre__policy_params_t params = policy->defaults;
+    char copy[TEXT_MOST], *word, *rest = copy;
 
-    error_out[0] = '\0';
     if (strlen(text) >= sizeof copy) {
-        snprintf(error_out, ERROR_ROOM, "`%.30s...' is too long to be a policy", text);
-        return NULL;
+        snprintf(error_out, ERROR_ROOM, "policy %s: `%.30s...' is too long", policy->name, text);
+        return false;
     }
     strcpy(copy, text);
-    rest = strchr(copy, ',');
-    if (rest) {
-        *rest++ = '\0';
-    }
-    policy = byre__policy_find(copy);
-    if (!policy) {
-        list_policies(known, sizeof known);
-        snprintf(error_out, ERROR_ROOM, "there is no policy `%.24s'; there are %s", copy, known);
-        return NULL;
-    }
-    params = policy->defaults;
     while (rest) {
         word = rest;
         rest = strchr(word, ',');
@@ -186,9 +179,32 @@ const byre__policy_t *byre__policy_parse(const char *text, byre__policy_params_t
             *rest++ = '\0';
         }
         if (!read_parameter(policy, word, &params, error_out)) {
-            return NULL;
+            return false;
         }
     }
     *params_out = params;
-    return policy;
+    return true;
+}
+
+const byre__policy_t *byre__policy_parse(const char *text, byre__policy_params_t *params_out,
+                                         char error_out[static ERROR_ROOM])
+{
+    size_t length = strcspn(text, ",");
+    char name[32], known[100];
+    const byre__policy_t *policy;
+
+    error_out[0] = '\0';
+    snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : 31, text);
+    policy = byre__policy_find(name);
+    if (!policy) {
+        list_policies(known, sizeof known);
+        snprintf(error_out, ERROR_ROOM, "there is no policy `%.24s'; there are %s", name, known);
+        return NULL;
+    }
+    if (text[length] == '\0') {
+        *params_out = policy->defaults;
+        return policy;
+    }
+    return byre__policy_parameters(policy, text + length + 1, params_out, error_out) ? policy
+                                                                                     : NULL;
 }

@@ -55,8 +55,10 @@ static void claim(state_t *s, look_t *look)
     int best = -1;
 
     for (int i = 0; i < look->search.asked.count; i++) {
-        if (look->load[i] < byre__threshold(world) &&
-            (best < 0 || look->load[i] < look->load[best])) {
+        bool below = look->load[i] < byre__threshold(world);
+
+        if (below && (best < 0 || look->load[i] < look->load[best]) &&
+            world->alive(world->self, look->search.asked.node[i])) { /* it was, when it answered */
             best = i;
         }
     }
