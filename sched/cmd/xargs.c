@@ -55,7 +55,6 @@ static int round_of(xargs_t *x)
 
     if (error == BYRE_OK) error = emit_ask(x);
     if (error == BYRE_OK) error = emit_show(x);
-    if (error == BYRE_OK) error = emit_ask(x); /* for those that are the first now */
     if (error == BYRE_OK && byre__stream_flush(&x->sched->stream) != BYRE_OK) {
         error = take_frames(x);
         if (error == BYRE_OK) error = byre__client_broken(x->sched, BYRE_EPEER);

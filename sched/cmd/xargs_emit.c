@@ -189,6 +189,9 @@ int emit_show(xargs_t *x)
         x->show = job->next;
         if (x->show == NULL) x->show_end = &x->show;
         flight_free(job);
+        /* One more is among the first now; nothing may come that would make us look again. */
+        error = emit_ask(x);
+        if (error != BYRE_OK) return error;
     }
     return BYRE_OK;
 }

@@ -9,6 +9,7 @@
  * Jobs that go on are the keeper's, which is told to end once it has none.
  */
 #include <math.h>
+#include <signal.h>
 
 #include "sched/daemon/down.h"
 #include "sched/daemon/keeper_link.h"
@@ -24,7 +25,7 @@ enum { GRACE_MS = 2000 };
 static struct {
     enum { STAYS, GOES, SAID_BYE, OVER } state;
     bool kill, alone;
-    double kill_by, bye_by;
+    double look_at, kill_by, bye_by;
     uint64_t client; /* its serial; 0: none here asked */
     uint32_t tag;
 } down;
@@ -36,7 +37,7 @@ static void end_job(job_t *job, void *arg)
 {
     (void)arg;
     if (job_is_home(job) && job_is_open(job)) {
-        (void)finish_kill(job, 15);
+        finish_force(job, SIGTERM, GRACE_MS);
     } else if (!job_is_home(job) && job_begun(job) && !member_up(job->home)) {
         run_kill(job, GRACE_MS);
     }
@@ -135,6 +136,7 @@ static void end_all(void)
 
 void down_tick(void)
 {
+    down.look_at = byred_now() + LOOK_S;
     if (down.state == GOES && (nothing_left() || byred_now() > down.kill_by)) {
         say_bye();
     } else if (down.state == SAID_BYE && (all_are_ready() || byred_now() > down.bye_by)) {
@@ -144,7 +146,7 @@ void down_tick(void)
 
 double down_due(void)
 {
-    return down.state == STAYS ? INFINITY : down.state == OVER ? 0 : byred_now() + LOOK_S;
+    return down.state == STAYS ? INFINITY : down.look_at;
 }
 
 bool down_over(void)

@@ -248,19 +248,22 @@ bool finish_kill(job_t *job, int signal)
     return true;
 }
 
+/* Whatever it does about it. */
+void finish_force(job_t *job, int signal, uint32_t grace_ms)
+{
+    (void)finish_kill(job, signal);
+    if (job->stage == STAGE_RUNNING) {
+        run_kill(job, grace_ms);
+    } else if (job->stage == STAGE_ELSEWHERE) {
+        order(job, 0, grace_ms);
+    }
+}
+
 void finish_client_gone(job_t *job)
 {
     job_live_end(job);
-    job->bits |= JOB_KILLED;
     stream_orphan(job);
-    if (job->stage == STAGE_RUNNING) {
-        run_hangup(job);
-    } else if (job->stage == STAGE_ELSEWHERE) {
-        order(job, SIGHUP, 0);
-        order(job, 0, HANGUP_GRACE_MS);
-    } else {
-        (void)finish_kill(job, SIGHUP);
-    }
+    finish_force(job, SIGHUP, HANGUP_GRACE_MS);
 }
 
 /* ---- between home and node --------------------------------------------------------------------- */

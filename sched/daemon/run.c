@@ -11,13 +11,10 @@
 #include "sched/daemon/client.h"
 #include "sched/daemon/keeper_link.h"
 #include "sched/daemon/members.h"
-#include "sched/daemon/owner.h"
 #include "sched/daemon/queue.h"
 #include "sched/daemon/run.h"
 #include "sched/daemon/stream.h"
 #include "sched/daemon/wire.h"
-
-#define HANGUP_GRACE_MS 5000
 
 void run_give_back(job_t *job)
 {
@@ -158,7 +155,6 @@ void run_ended(job_t *job, uint32_t attempt, const byre__end_t *end)
         return; /* told before */
     }
     run_give_back(job);
-    owner_job_cpu(1e-6 * (double)(end->user_us + end->system_us));
     if (job_is_home(job)) {
         finish_attempt(job, end, (job->bits & JOB_EVICTED) != 0);
     } else {
@@ -186,10 +182,4 @@ void run_kill(job_t *job, uint32_t grace_ms)
     } else {
         run_signal(job, SIGKILL);
     }
-}
-
-void run_hangup(job_t *job)
-{
-    run_signal(job, SIGHUP);
-    run_kill(job, HANGUP_GRACE_MS);
 }

@@ -12,7 +12,6 @@ void run_started(job_t *job, uint32_t attempt, int64_t pid, uint64_t started_ms)
 void run_ended(job_t *job, uint32_t attempt, const byre__end_t *end);
 void run_signal(job_t *job, int signal);         /* a job that is permitted here */
 void run_kill(job_t *job, uint32_t grace_ms);    /* its whole tree */
-void run_hangup(job_t *job);                     /* HUP, then TERM, then KILL */
 void run_give_back(job_t *job);                  /* its processors */
 
 /* ---- grant.c: at the home, and towards it ---- */
@@ -29,6 +28,7 @@ void finish_attempt(job_t *job, const byre__end_t *end, bool evicted);
 void finish_again(job_t *job); /* back into the queue, its last attempt did not happen or may be repeated */
 /* A home's job is to end, because somebody said so. true: it was there and not ended. */
 bool finish_kill(job_t *job, int signal);
+void finish_force(job_t *job, int signal, uint32_t grace_ms); /* then TERM, then KILL */
 void finish_client_gone(job_t *job);
 void finish_reported(int rank, byre__unpack_t *payload); /* WIRE_ENDED */
 void finish_acknowledged(int rank, byre__unpack_t *payload); /* WIRE_ACK */
