@@ -156,6 +156,7 @@ void job_to_ledger(const job_t *job, ledger_job_t *to_out);
 
 /* Jobs of this home in the order of their numbers: the first with a number from `number' on, or NULL. */
 job_t *jobs_home_from(uint64_t number);
+job_t *jobs_home_newest(void);
 job_t *jobs_first(void); /* any, for walks over all: the order is none; jobs_next survives no removal */
 job_t *jobs_next(const job_t *job);
 /* fn for all, which may remove the one it is given. */
@@ -168,6 +169,7 @@ typedef struct job_list {
 } job_list_t;
 void job_list_append(job_list_t *list, job_t *job);
 void job_list_prepend(job_list_t *list, job_t *job);
+void job_list_insert(job_list_t *list, job_t *job); /* before the first with a greater number */
 void job_list_remove(job_list_t *list, job_t *job);
 
 #endif
