@@ -34,7 +34,8 @@
  *   J1 A keeper is told to start a job only after its home has written the attempt (durably, if it is
  *      detached): what a ledger calls queued has never begun under any later attempt than the row's.
  *   J2 A keeper is told to forget an end only when a ledger has it: a keeper of the same life that does not
- *      know a started attempt has never been told to start it, and the job may be queued again.
+ *      know a started attempt has never been told to start it, and the job may be queued again. This holds for
+ *      homes' rows only: a guest's row may outlive the keeper's memory, and never makes a job start.
  *   J3 A home grants a job to at most one node per attempt; only the latest attempt's end counts.
  *   J4 An end reported twice, or for an older attempt, changes nothing and is acknowledged.
  *   J5 Only home jobs are sent on; a guest stays, or goes back.
