@@ -45,7 +45,12 @@
     X(POPUP_MAX, "BYRE_POPUP_MAX", "int", "64", "most pop-up threads at once")                     \
     X(DSM_REPORT, "BYRE_DSM_REPORT", "bool", "0",                                                  \
       "at byre_finalize rank 0 writes to stderr which units of shared memory went back and forth " \
-      "between ranks most, and which lines of the program made them")
+      "between ranks most, and which lines of the program made them")                              \
+    X(POOL, "BYRE_POOL", "string", "pool",                                                         \
+      "the pool of nodes that byre run and its like use, where --pool says no other")              \
+    X(STATE, "BYRE_STATE", "string", "/var/tmp/byre-UID",                                          \
+      "directory of pools: ledgers, logs and sockets; owned by the user, on each node its own "    \
+      "or shared by all")
 
 enum byre__env_id {
 #define BYRE__X(id, name, type, def, meaning) BYRE__ENV_##id,

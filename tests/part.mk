@@ -107,3 +107,7 @@ tsan-check:
 san-check: tests
 	@$(TEST_ENV) BYRE_TEST_SLOW=5 CK_TIMEOUT_MULTIPLIER=5 BYRE_TEST_NO_ASLR=1 BYRE_SANITIZED=1 \
 	    $(srcdir)/tests/run $(TEST_UNIT) $(TEST_MPI)
+
+# They play the daemon of a keeper that they start.
+KEEPER_TESTS := $(filter $(OBJ)/tests/unit/sched_keeper%,$(UNIT_PROGRAMS))
+$(KEEPER_TESTS): | $(BIN)/byred-keeper

@@ -40,7 +40,7 @@ NO_SANITIZER static void open_streams(keeper_child_t *child)
         int fd = child->fd[i];
         if (fd < 0)
             fd = openat(child->spool, child->spool_name[i],
-                        O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+                        O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
         /* The keeper's own 0, 1 and 2 are always open: fd is another, and its copy survives execve. */
         if (fd < 0 || dup2(fd, i) < 0) give_up(child, KEEPER_STAGE_SET_UP);
     }
@@ -92,17 +92,33 @@ NO_SANITIZER static void exec_by_path(keeper_child_t *child)
     errno = forbidden ? EACCES : ENOENT;
 }
 
+static NO_SANITIZER rlim_t lesser(rlim_t a, rlim_t b)
+{
+    return a < b ? a : b;
+}
+
+/* As the client has it; where we may not give so much, as much as we have ourselves. */
+NO_SANITIZER static void limit_it(keeper_child_t *child, int what)
+{
+    const struct rlimit *wish = &child->limit[what];
+    if (setrlimit((__rlimit_resource_t)what, wish) == 0) return;
+    rlim_t hard = lesser(wish->rlim_max, child->most[what]);
+    struct rlimit most = { lesser(wish->rlim_cur, hard), hard };
+    if (errno != EPERM || setrlimit((__rlimit_resource_t)what, &most) != 0)
+        give_up(child, KEEPER_STAGE_SET_UP);
+}
+
 _Noreturn NO_SANITIZER void keeper_child_run(keeper_child_t *child)
 {
     sigset_t none;
+    if (child->probe) _exit(0);
     if (setsid() < 0) give_up(child, KEEPER_STAGE_SET_UP);
     open_streams(child);
     bind_it(child);
     umask(child->umask);
     if (chdir(child->cwd) != 0) give_up(child, KEEPER_STAGE_CWD);
     for (int i = 0; i < BYRE__RLIMITS; i++)
-        if (child->limited[i] && setrlimit((__rlimit_resource_t)i, &child->limit[i]) != 0)
-            give_up(child, KEEPER_STAGE_SET_UP);
+        if (child->limited[i]) limit_it(child, i);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (child->argv[0][0] == '\0')

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * group.c - a cgroup of version 2 for each running job, where the system lets us make some: whatever a
- * process does, it stays in it, and cgroup.kill reaches all at once.
+ * process does, it stays in it, and it can be stopped as a whole.
  *
  *   OUR-OWN-CGROUP/byre-keeper-IDENTITY/N
  *
  * 1. A cgroup is made once and used for one job after the other: it is given back only when it is empty.
  * 2. The directory byre-keeper-IDENTITY is locked as long as its keeper lives. A keeper that begins removes those
  *    of keepers that do not, be they ours or others'.
- * 3. Nothing depends on cgroups: after the first refusal there are none.
+ * 3. All are killed by freezing the cgroup, so that none is born meanwhile, and killing each. Not by cgroup.kill:
+ *    some kernels (seen with 6.18) then kill also whoever is born into that cgroup from another one, ever after.
+ * 4. Nothing depends on cgroups: after the first refusal there are none.
  */
 #include "sched/keeper/keeper.h"
 
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +125,15 @@ static void sweep(int parent, const char *our_name)
 
 /* ---- ours ---------------------------------------------------------------------------------------------------- */
 
+static void probe(keeper_t *k)
+{
+    int slot = keeper_group_take(k);
+    if (slot < 0) return;
+    int error = keeper_spawn_probe(k, slot);
+    keeper_group_give(k, slot);
+    if (error != 0) keeper_group_off(k, error);
+}
+
 void keeper_group_init(keeper_t *k)
 {
     k->group_root = -1;
@@ -137,6 +149,7 @@ void keeper_group_init(keeper_t *k)
         }
     }
     close(parent);
+    if (k->group_root >= 0) probe(k);
 }
 
 /* The root of all may be another name space's by now: whatever we made is removed through its parent. */
@@ -232,10 +245,17 @@ bool keeper_group_is_empty(keeper_t *k, int slot)
     return is_empty(k->groups[slot]);
 }
 
+static void kill_one(pid_t pid, void *arg)
+{
+    (void)arg;
+    if (pid > 0) kill(pid, SIGKILL);
+}
+
+/* The killed ones end although they are frozen. */
 void keeper_group_kill(keeper_t *k, int slot)
 {
-    write_file(k->groups[slot], "cgroup.freeze", "0");
-    write_file(k->groups[slot], "cgroup.kill", "1");
+    write_file(k->groups[slot], "cgroup.freeze", "1");
+    keeper_group_each(k, slot, kill_one, NULL);
 }
 
 bool keeper_group_freeze(keeper_t *k, int slot, bool on)

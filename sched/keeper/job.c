@@ -164,6 +164,8 @@ static bool drained(keeper_t *k, keeper_job_t *job)
 void keeper_job_settle(keeper_t *k, keeper_job_t *job)
 {
     if (job->state != KEEPER_LEAVING || !job->clean || !drained(k, job)) return;
+    if (job->group >= 0 && (job->frozen || job->give_up_at_ms != 0))
+        keeper_group_freeze(k, job->group, false);
     if (job->group >= 0) keeper_group_give(k, job->group);
     job->group = -1;
     keeper_spool_sizes(k, job);

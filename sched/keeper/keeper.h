@@ -37,7 +37,7 @@ enum {
     KEEPER_BACKLOG =
         512 << 10, /* above it no more output is read, and above four times as much no frame */
     KEEPER_GRACE_MS = 2000,    /* from TERM to KILL when the keeper itself is told to end */
-    KEEPER_GIVE_UP_MS = 10000, /* so long a job's end waits for processes that cannot be killed */
+    KEEPER_GIVE_UP_MS = 10000, /* so long an end waits for the same processes, killed, to go */
     KEEPER_BUCKETS = 16384,
     KEEPER_IDENTITY = 40 /* room for the value that BYRE_KEEPER begins with */
 };
@@ -85,10 +85,12 @@ struct keeper_job {
     bool clean;  /* nothing of it is left */
     bool killed; /* by us: its end does not wait long for a client that takes no output */
     char cpu_list[256];
-    int group;        /* cgroup: a slot of k->groups, or -1 */
-    uint64_t signals; /* to send in the next round, one bit each */
-    bool killing;     /* SIGKILL until nothing is left */
-    bool seen;        /* by this round's scan */
+    int group;         /* cgroup: a slot of k->groups, or -1 */
+    uint64_t signals;  /* to send in the next round, one bit each */
+    bool killing;      /* SIGKILL until nothing is left */
+    bool seen;         /* by this round's scan */
+    uint64_t seen_sum; /* of the numbers of its processes */
+    uint64_t last_sum; /* the same in the pass before */
     uint64_t kill_at_ms,
         give_up_at_ms; /* monotonic; 0: not set. LEAVING: when output is no longer waited for */
     byre__end_t end;
@@ -130,6 +132,8 @@ struct keeper {
         *dead; /* dead: freed at the end of the round, since epoll may still name them */
     size_t count, unended;
 
+    unsigned spares; /* empty files in the spool */
+
     int journal;
     uint64_t journal_bytes;
 
@@ -137,6 +141,7 @@ struct keeper {
     keeper_job_t *leavers; /* reaped in this round */
     bool attention;        /* there may be something to do for keeper_reach_round */
     bool strays;           /* there are, or were, orphans */
+    bool urgent;           /* we have a better priority than others, until the next start */
     uint64_t next_at_ms;   /* when there will be something; monotonic */
     keeper_process_t *processes;
     size_t process_count, process_room;
@@ -239,6 +244,9 @@ typedef struct keeper_order {
 /* Start it: STARTED or an end. */
 void keeper_spawn(keeper_t *k, keeper_job_t *job, keeper_order_t *order);
 
+/* May a child be born into this cgroup, and live? 0 or an errno. */
+int keeper_spawn_probe(keeper_t *k, int slot);
+
 /* "0-3,8" as bits. false: not a list, or beyond the room. */
 bool keeper_list_parse(const char *text, unsigned long *bits_out, size_t bits);
 
@@ -254,9 +262,10 @@ typedef struct keeper_child {
     int fd[3]; /* -1: the spool file of this name */
     const char *spool_name[3];
     int spool;
-    bool pty;
+    bool pty, probe;
     bool limited[BYRE__RLIMITS];
     struct rlimit limit[BYRE__RLIMITS];
+    rlim_t most[BYRE__RLIMITS]; /* what the keeper may give */
     bool bind_cpus, bind_nodes;
     unsigned long cpus[KEEPER_CPUS / KEEPER_WORD], nodes[KEEPER_NODES / KEEPER_WORD];
     volatile int stage, error;
@@ -286,7 +295,9 @@ void keeper_stream_release(keeper_t *k); /* the backlog has gone: go on reading 
 void keeper_spool_begin(keeper_t *k, keeper_job_t *job); /* the daemon has gone */
 void keeper_spool_write(keeper_t *k, keeper_job_t *job, keeper_out_t *out, const void *data,
                         size_t bytes);
-void keeper_spool_sizes(keeper_t *k, keeper_job_t *job); /* into its end; empty files go */
+void keeper_spool_prepare(keeper_t *k, keeper_job_t *job); /* before a start without STREAMS */
+void keeper_spool_tidy(keeper_t *k);                       /* no spares */
+void keeper_spool_sizes(keeper_t *k, keeper_job_t *job);   /* into its end; empty files go */
 void keeper_spool_remove(keeper_t *k, const keeper_job_t *job);
 
 /* ---- tree.c: all processes of a job; reach.c: what is done to them ----------------------------------------------- */
@@ -304,6 +315,8 @@ void keeper_reach_signal(keeper_t *k, keeper_job_t *job, int number);
 void keeper_reach_kill(keeper_t *k, keeper_job_t *job, uint32_t grace_ms);
 void keeper_reach_freeze(keeper_t *k, keeper_job_t *job, bool on);
 void keeper_reach_bind(keeper_t *k, keeper_job_t *job, const unsigned long *cpus);
+/* What is being killed may be many, and want all processors: a better priority for us, where we may. */
+void keeper_reach_hurry(keeper_t *k, bool on);
 /* After main processes have been reaped: which of their jobs have left something behind? */
 void keeper_reach_leavers(keeper_t *k);
 /* Do what is pending; k->next_at_ms says when it has to be called again. */

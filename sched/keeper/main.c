@@ -162,6 +162,7 @@ static const char *begin(keeper_t *k, const options_t *options)
     if (prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) != 0) return "PR_SET_CHILD_SUBREAPER";
     if ((wrong = open_things(k)) != NULL) return wrong;
     kill_old(k);
+    keeper_spool_tidy(k); /* of an earlier keeper */
     if (options->groups) keeper_group_init(k);
     if (keeper_journal_open(k) != BYRE_OK) return "ends";
     snprintf(dir, sizeof dir, "/proc/self/fd/%d", k->dir);
@@ -176,6 +177,7 @@ static void end(keeper_t *k)
     keeper_tree_kill_orphans(k);
     unlinkat(k->dir, "keeper.sock", 0);
     keeper_group_fini(k);
+    keeper_spool_tidy(k);
     if (k->count == 0) unlinkat(k->dir, "ends", 0);
     unlinkat(k->dir, "spool", AT_REMOVEDIR); /* unless there is something in it */
     keeper_log("the keeper ends; %zu ends are not forgotten", k->count);

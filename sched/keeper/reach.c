@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ static void scan(keeper_t *k)
     for (keeper_job_t *job = k->jobs; job != NULL; job = job->next) {
         member_arg_t arg = { k, job };
         job->seen = false;
+        job->seen_sum = 0;
         if (job->state != KEEPER_ENDED && job->group >= 0 && (job->signals != 0 || job->killing))
             keeper_group_each(k, job->group, take_member, &arg);
     }
@@ -170,25 +172,45 @@ static void kill_groups(keeper_t *k)
     for (size_t i = 0; i < k->process_count; i++) {
         keeper_process_t *process = &k->processes[i];
         /* Those that we may not kill (sudo) are not ours to wait for. */
-        if (process->job != NULL && process->job->killing && send_group(process, SIGKILL))
-            process->job->seen = true;
+        if (process->job == NULL || !process->job->killing) continue;
+        if (!send_group(process, SIGKILL)) continue;
+        process->job->seen = true;
+        process->job->seen_sum += (uint64_t)process->pid * UINT64_C(0x9e3779b97f4a7c15);
     }
+}
+
+/* Those who are not there any more, or others: then it is worth going on. */
+static void note_progress(keeper_job_t *job, uint64_t now_ms)
+{
+    if (job->seen_sum != job->last_sum) job->give_up_at_ms = now_ms + KEEPER_GIVE_UP_MS;
+    job->last_sum = job->seen_sum;
 }
 
 /* Has this pass found it gone? */
 static void check_killed(keeper_t *k, keeper_job_t *job, uint64_t now_ms)
 {
+    note_progress(job, now_ms);
     bool late = now_ms >= job->give_up_at_ms;
-    if (late && job->seen && job->reaped)
+    if (late && job->seen && job->reaped) {
+        k->strays = true; /* they may have its files open */
         keeper_log("job %s.%llu: processes of it cannot be killed; it ends without them",
                    job->id.home, (unsigned long long)job->id.number);
+    }
     if (!job->reaped || (job->seen && !late)) {
         if (k->next_at_ms > now_ms + PASS_MS) k->next_at_ms = now_ms + PASS_MS;
+        keeper_reach_hurry(k, true);
         return;
     }
     job->killing = false;
     job->clean = true;
     keeper_job_settle(k, job);
+}
+
+/* Jobs inherit a priority: none is started while it is high. */
+void keeper_reach_hurry(keeper_t *k, bool on)
+{
+    if (k->urgent == on) return;
+    k->urgent = setpriority(PRIO_PROCESS, 0, on ? -20 : 0) == 0 && on;
 }
 
 /* Whose time has come? Is anybody to be looked for? */
@@ -214,7 +236,9 @@ void keeper_reach_round(keeper_t *k)
     uint64_t now_ms = keeper_clock_ms();
     if (!k->attention && now_ms < k->next_at_ms) return;
     k->next_at_ms = UINT64_MAX;
-    if (due(k, now_ms)) {
+    if (!due(k, now_ms)) {
+        keeper_reach_hurry(k, false);
+    } else {
         keeper_tree_kill_orphans(k);
         scan(k);
         deliver(k);

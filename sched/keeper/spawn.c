@@ -168,13 +168,13 @@ static const char *path_of(char *const *env)
     return "/bin:/usr/bin"; /* as execvp has it */
 }
 
-/* Only limits that differ from ours; none above what we may give. */
+/* Only limits that differ from ours. */
 static void limits(const keeper_t *k, const byre__context_t *context, keeper_child_t *child)
 {
     for (int i = 0; i < BYRE__RLIMITS; i++) {
         uint64_t hard = context->hard[i], soft = context->soft[i];
-        if (hard > k->own_hard[i] && geteuid() != 0) hard = k->own_hard[i];
         if (soft > hard) soft = hard;
+        child->most[i] = (rlim_t)k->own_hard[i];
         child->limited[i] = soft != k->own_soft[i] || hard != k->own_hard[i];
         child->limit[i] = (struct rlimit){ (rlim_t)soft, (rlim_t)hard };
     }
@@ -238,6 +238,7 @@ static void close_all(int fds[3])
 static void launch(keeper_t *k, keeper_job_t *job, keeper_child_t *child)
 {
     child->stage = KEEPER_STAGE_OK;
+    keeper_reach_hurry(k, false);
     job->end.started_ms = keeper_date_ms();
     pid_t pid = clone_job(k, job, child);
     int error = errno;
@@ -252,6 +253,22 @@ static void launch(keeper_t *k, keeper_job_t *job, keeper_child_t *child)
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     }
     failed(k, job, child->stage, error);
+}
+
+/* A kernel before 5.7 cannot; a directory may forbid it; and some kernels kill whoever is born into a cgroup
+ * from one that has once been killed as a whole. */
+int keeper_spawn_probe(keeper_t *k, int slot)
+{
+    keeper_child_t *child = child_room();
+    int status;
+    if (child == NULL) return ENOMEM;
+    child->probe = true;
+    pid_t pid = clone_into(k->groups[slot], child);
+    child->probe = false;
+    if (pid < 0) return errno;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return errno;
+    return WIFEXITED(status) ? 0 : ECANCELED;
 }
 
 void keeper_spawn(keeper_t *k, keeper_job_t *job, keeper_order_t *order)
@@ -276,7 +293,7 @@ void keeper_spawn(keeper_t *k, keeper_job_t *job, keeper_order_t *order)
             goto undo_memory;
         }
     } else {
-        keeper_spool_remove(k, job); /* an earlier attempt may still have them open */
+        keeper_spool_prepare(k, job);
     }
     child->argv = room + 1;
     child->env = env;

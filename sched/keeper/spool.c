@@ -5,6 +5,10 @@
  * Jobs without STREAMS write there by themselves. For a job with STREAMS the keeper does, from the moment at
  * which the daemon goes: first what the client has not confirmed, then all that comes (keeper.h, 5).
  * A file belongs to the latest attempt of its job.
+ *
+ * Most jobs write nothing, and file systems are slow to make and remove files (ext4 does not soon use an inode
+ * again). So a file that stayed empty becomes a spare, .spare-N, and another job's file by a change of its name;
+ * unless there may be processes left that have it open.
  */
 #include "sched/keeper/keeper.h"
 
@@ -14,6 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { SPARES_MOST = 256 };
 
 void keeper_spool_name(const keeper_job_t *job, int stream, char name_out[static BYRE__JOB_ID + 8])
 {
@@ -85,6 +91,49 @@ void keeper_spool_begin(keeper_t *k, keeper_job_t *job)
     keeper_job_settle(k, job);
 }
 
+/* ---- files of jobs without STREAMS -------------------------------------------------------------------- */
+
+static void spare_name(unsigned number, char name_out[static 24])
+{
+    snprintf(name_out, 24, ".spare-%u", number);
+}
+
+void keeper_spool_prepare(keeper_t *k, keeper_job_t *job)
+{
+    for (int i = 1; i <= 2; i++) {
+        char name[BYRE__JOB_ID + 8], spare[24];
+        keeper_spool_name(job, i, name);
+        if (k->spares > 0) {
+            spare_name(--k->spares, spare);
+            if (renameat(k->spool, spare, k->spool, name) == 0) continue;
+        }
+        unlinkat(k->spool, name, 0); /* an earlier attempt may still have it open */
+    }
+}
+
+static void drop_empty(keeper_t *k, const char *name)
+{
+    char spare[24];
+    if (k->spares < SPARES_MOST && !k->strays) {
+        spare_name(k->spares, spare);
+        if (renameat(k->spool, name, k->spool, spare) == 0) {
+            k->spares++;
+            return;
+        }
+    }
+    unlinkat(k->spool, name, 0);
+}
+
+void keeper_spool_tidy(keeper_t *k)
+{
+    char spare[24];
+    for (unsigned i = 0; i < SPARES_MOST; i++) {
+        spare_name(i, spare);
+        if (unlinkat(k->spool, spare, 0) != 0) break; /* there are no gaps */
+    }
+    k->spares = 0;
+}
+
 void keeper_spool_sizes(keeper_t *k, keeper_job_t *job)
 {
     if (job->flags & BYRE__JOB_STREAMS) {
@@ -99,7 +148,7 @@ void keeper_spool_sizes(keeper_t *k, keeper_job_t *job)
         keeper_spool_name(job, i, name);
         if (fstatat(k->spool, name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
         *(i == 1 ? &job->end.out_bytes : &job->end.err_bytes) = (uint64_t)status.st_size;
-        if (status.st_size == 0) unlinkat(k->spool, name, 0);
+        if (status.st_size == 0) drop_empty(k, name);
     }
 }
 

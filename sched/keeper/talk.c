@@ -305,6 +305,17 @@ static int accept_spared(keeper_t *k)
     return fd;
 }
 
+/* The daemon hears us no more, but what it said before is still to be read. */
+static void hear_out(keeper_t *k)
+{
+    byre__pack_clear(&k->stream.out);
+    k->stream.out_at = 0;
+    do {
+        while (next_frames(k) && !choked(k)) {}
+    } while (!k->broken && !choked(k) && byre__stream_fill(&k->stream) == BYRE_OK);
+    k->broken = true;
+}
+
 void keeper_talk_accept(keeper_t *k)
 {
     int fd = accept_spared(k);
@@ -314,7 +325,10 @@ void keeper_talk_accept(keeper_t *k)
         close(fd);
         return;
     }
-    if (k->stream.fd >= 0) keeper_talk_lost(k);
+    if (k->stream.fd >= 0) {
+        hear_out(k);
+        keeper_talk_lost(k);
+    }
     byre__stream_init(&k->stream, fd);
     k->daemon.fd = fd;
     keeper_watch(k, &k->daemon, EPOLLIN);
@@ -341,7 +355,7 @@ void keeper_talk_event(keeper_t *k, uint32_t events)
 void keeper_talk_flush(keeper_t *k)
 {
     if (k->stream.fd < 0) return;
-    if (!k->broken && byre__stream_flush(&k->stream) != BYRE_OK) k->broken = true;
+    if (!k->broken && byre__stream_flush(&k->stream) != BYRE_OK) hear_out(k);
     if (k->broken) {
         keeper_talk_lost(k);
         return;

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* time-limit: 180 */
+/* Signals and ends reach every process of a job, wherever it has hidden; a keeper that was killed is followed by
+ * one that knows. Each test with (1) and without (0) cgroups. */
+#include "keeper_world.h"
+
+static int marked(const char *word)
+{
+    char mark[64];
+    snprintf(mark, sizeof mark, "TREE=%s", word);
+    return kw_count_marked(mark);
+}
+
+/* The first word of a job's output, as a number, once it is there. */
+static pid_t first_pid(kw_t *w, uint64_t number)
+{
+    char name[64], *text;
+    snprintf(name, sizeof name, "spool/t.%d.out", (int)number);
+    KW_UNTIL((text = kw_read(w->dir, name)) != NULL && strchr(text, '\n') != NULL);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static bool has(const kw_t *w, const char *name, const char *part)
+{
+    const char *text = kw_read(w->dir, name);
+    return text != NULL && strstr(text, part) != NULL;
+}
+
+/* ---- signals ------------------------------------------------------------------------------------------ */
+
+START_TEST(a_signal_reaches_all)
+{
+    kw_t *w = kw_create(_i);
+    kw_start(w, 1, 0,
+             "(trap 'echo inner; exit' USR1; echo a; while :; do sleep 0.05; done) &"
+             "setsid sh -c \"trap 'echo away; exit' USR1; echo b; while :; do sleep 0.05; done\" &"
+             "trap 'echo main' USR1; echo c; wait; wait; wait; wait; wait; exit 6");
+    KW_AWAIT(w, w->jobs[1].started);
+    KW_UNTIL(has(w, "spool/t.1.out", "a\n") && has(w, "spool/t.1.out", "b\n") &&
+             has(w, "spool/t.1.out", "c\n"));
+    kw_signal(w, 1, SIGUSR1);
+    KW_ENDS(w, 1, BYRE__END_EXITED, 6);
+    ck_assert(has(w, "spool/t.1.out", "inner\n") && has(w, "spool/t.1.out", "away\n") &&
+              has(w, "spool/t.1.out", "main\n"));
+    kw_destroy(w);
+}
+END_TEST
+
+START_TEST(term_then_kill)
+{
+    kw_t *w = kw_create(_i);
+    kw_start(w, 1, 0, "trap 'echo bye; exit 3' TERM; echo a; while :; do sleep 0.02; done");
+    kw_start(w, 2, 0, "trap 'echo no' TERM; echo a; while :; do sleep 0.02; done");
+    kw_start(w, 3, 0, "echo $$; kill -STOP $$; sleep 1000");
+    first_pid(w, 1);
+    first_pid(w, 2);
+    first_pid(w, 3);
+    kw_kill(w, 1, 20000);
+    kw_kill(w, 2, 300);
+    kw_kill(w, 3, 20000);
+    KW_ENDS(w, 1, BYRE__END_EXITED, 3);
+    KW_ENDS(w, 2, BYRE__END_SIGNAL, SIGKILL);
+    KW_ENDS(w, 3, BYRE__END_SIGNAL, SIGTERM);
+    ck_assert(has(w, "spool/t.1.out", "bye") && has(w, "spool/t.2.out", "no"));
+    kw_destroy(w);
+}
+END_TEST
+
+/* ---- nothing is left -------------------------------------------------------------------------------------- */
+
+START_TEST(leftovers_are_removed)
+{
+    kw_t *w = kw_create(_i);
+    kw_start(w, 1, 0,
+             "export TREE=left1; sleep 1000 & setsid sleep 1000 &"
+             "setsid sh -c '(setsid sleep 1000 &) & sleep 1000' & while test $(pgrep -c -f '^sleep "
+             "1000') -lt 4;"
+             "do sleep 0.02; done; exit 2");
+    KW_ENDS(w, 1, BYRE__END_EXITED, 2);
+    ck_assert_int_eq(marked("left1"), 0);
+    kw_destroy(w);
+}
+END_TEST
+
+/* A grandchild that holds the pipes open delays the end only until it has been killed. */
+START_TEST(leftovers_with_the_streams)
+{
+    kw_t *w = kw_create(_i);
+    w->jobs[1].keep = true;
+    kw_start(w, 1, BYRE__JOB_STREAMS, "setsid sleep 1000 & echo last words; exit 2");
+    KW_ENDS(w, 1, BYRE__END_EXITED, 2);
+    ck_assert_str_eq(w->jobs[1].out[0], "last words\n");
+    kw_destroy(w);
+}
+END_TEST
+
+/* Without a trace in the environment or the session; two jobs, so that it could be either's. */
+START_TEST(a_daemon_without_traces)
+{
+    kw_t *w = kw_create(_i);
+    kw_start(w, 1, 0, "sleep 1000");
+    kw_start(w, 2, 0, "env -i TREE=notrace setsid -f sleep 1000; echo 1; sleep 1000");
+    first_pid(w, 2);
+    KW_UNTIL(marked("notrace") == 1);
+    kw_kill(w, 2, 0);
+    KW_ENDS(w, 2, BYRE__END_SIGNAL, SIGKILL);
+    /* Only a cgroup can tell whose it was; otherwise it goes when the last job has gone. */
+    bool has_groups = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ||
+                      access("/sys/fs/cgroup/unified/cgroup.controllers", F_OK) == 0;
+    if (_i == 1 && has_groups && !has(w, "keeper.log", "no cgroups"))
+        ck_assert_int_eq(marked("notrace"), 0);
+    kw_kill(w, 1, 0);
+    KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGKILL);
+    KW_UNTIL(marked("notrace") == 0);
+    kw_destroy(w);
+}
+END_TEST
+
+/* It forks all the time, some of it in new sessions, and each process soon ends. */
+START_TEST(a_job_that_forks_on_and_on)
+{
+    kw_t *w = kw_create(_i);
+    byre__context_t context;
+    ck_assert_int_eq(byre__context_capture(&context), BYRE_OK);
+    kw_context(w, &context);
+    byre__context_fini(&context);
+    char self[512], *argv[] = { self, NULL };
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    ck_assert_int_gt(n, 0);
+    self[n] = '\0';
+    char forker[] = "BYRE_TEST_FORKER=1", mark[] = "TREE=forker", *extra[] = { forker, mark, NULL };
+    kw_order(w, 1, 1, 0, argv, "", extra);
+    kw_start(w, 2, 0, "sleep 1000");
+    first_pid(w, 1);
+    kw_kill(w, 1, 0);
+    KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGKILL);
+    KW_UNTIL(marked("forker") == 0);
+    kw_kill(w, 2, 0);
+    KW_ENDS(w, 2, BYRE__END_SIGNAL, SIGKILL);
+    kw_destroy(w);
+}
+END_TEST
+
+static void forker_body(void)
+{
+    int fd = (int)write(1, "1\n", 2);
+    for (int chain = 0; chain < 3; chain++) {
+        if (fork() != 0) continue;
+        /* One after the other, each in a session of its own: never more than two of a chain. */
+        for (;;) {
+            pid_t pid = fork();
+            if (pid != 0) _exit(0);
+            setsid();
+            struct timespec nap = { .tv_nsec = 1000000 };
+            nanosleep(&nap, NULL);
+        }
+    }
+    for (int i = 0; i < 8; i++) { /* and some that stay, half of them in sessions of their own */
+        pid_t pid = fork();
+        if (pid > 0) continue;
+        if (pid == 0 && i % 2 == 0) setsid();
+        break;
+    }
+    for (;;) pause();
+    (void)fd;
+}
+
+/* ---- pause ------------------------------------------------------------------------------------------------------ */
+
+/* A job that counts does not count while it is frozen. */
+static long count_of(const kw_t *w)
+{
+    struct stat status;
+    char path[600];
+    snprintf(path, sizeof path, "%s/spool/t.1.out", w->dir);
+    return stat(path, &status) == 0 ? (long)status.st_size : 0;
+}
+
+START_TEST(frozen)
+{
+    kw_t *w = kw_create(_i);
+    kw_start(w, 1, 0, "setsid sh -c 'while :; do echo; sleep 0.002; done' & wait");
+    KW_UNTIL(count_of(w) > 5);
+    kw_byte_order(w, BYRE__KEEP_FREEZE, 1, 0, 1);
+    kw_hello(w);
+    /* What was on its way may still arrive: then nothing more, for longer than it ever took. */
+    long at = -1;
+    KW_UNTIL(at == count_of(w) || (at = count_of(w), kw_nap(), kw_nap(), kw_nap(), kw_nap(),
+                                   kw_nap(), kw_nap(), kw_nap(), kw_nap(), false));
+    kw_byte_order(w, BYRE__KEEP_FREEZE, 1, 0, 0);
+    byre__stream_drain(&w->stream);
+    KW_UNTIL(count_of(w) > at + 3);
+    kw_byte_order(w, BYRE__KEEP_FREEZE, 1, 0, 1);
+    kw_kill(w, 1, 60000); /* TERM alone, and it does end: it goes on first */
+    KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGTERM);
+    kw_destroy(w);
+}
+END_TEST
+
+/* ---- the keeper is killed ------------------------------------------------------------------------------------------ */
+
+static void kill_keeper(kw_t *w)
+{
+    pid_t keeper = kw_keeper(w);
+    ck_assert_int_eq(kill(keeper, SIGKILL), 0);
+    KW_UNTIL(kw_gone(keeper));
+    kw_disconnect(w);
+}
+
+START_TEST(the_next_keeper_knows)
+{
+    kw_t *w = kw_create(_i);
+    char path[600];
+    kw_start(w, 1, 0, "echo kept; exit 9");
+    kw_start(w, 2, 0, "true");
+    kw_start(w, 3, 0, "export TREE=lost; setsid -f sleep 1000; (sleep 1000); true");
+    kw_start(w, 4, BYRE__JOB_STREAMS, "export TREE=lost; sleep 1000; true");
+    KW_ENDS(w, 1, BYRE__END_EXITED, 9);
+    KW_ENDS(w, 2, BYRE__END_EXITED, 0);
+    byre__end_t first = w->jobs[1].end;
+    kw_forget(w, 2, true);
+    KW_UNTIL(marked("lost") >= 2);
+    kw_hello(w);
+    kill_keeper(w);
+    /* A record that was being written. */
+    snprintf(path, sizeof path, "%s/ends", w->dir);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    ck_assert_int_eq(write(fd, "torn", 4), 4);
+    close(fd);
+    memset(w->jobs, 0, sizeof w->jobs);
+    ck_assert_int_eq(kw_run_keeper(w), 0);
+    ck_assert_int_eq(marked("lost"), 0);
+    kw_connect(w);
+    ck_assert_uint_eq(w->state_count, 3);
+    KW_ENDS(w, 1, BYRE__END_EXITED, 9);
+    ck_assert_uint_eq(w->jobs[1].end.ended_ms, first.ended_ms);
+    ck_assert_uint_eq(w->jobs[1].end.out_bytes, 5);
+    KW_ENDS(w, 3, BYRE__END_LOST, 0);
+    KW_ENDS(w, 4, BYRE__END_LOST, 0);
+    ck_assert(has(w, "keeper.log", "is not whole: dropped"));
+    /* And once more, now that nothing runs. */
+    kill_keeper(w);
+    memset(w->jobs, 0, sizeof w->jobs);
+    ck_assert_int_eq(kw_run_keeper(w), 0);
+    kw_connect(w);
+    ck_assert_uint_eq(w->state_count, 3);
+    KW_ENDS(w, 3, BYRE__END_LOST, 0);
+    kw_destroy(w);
+}
+END_TEST
+
+START_TEST(a_keeper_told_to_end)
+{
+    kw_t *w = kw_create(_i);
+    pid_t keeper = kw_keeper(w);
+    kw_start(w, 1, 0, "export TREE=term; setsid sleep 1000 & trap 'exit 8' TERM; echo 1; wait");
+    first_pid(w, 1);
+    ck_assert_int_eq(kill(keeper, SIGTERM), 0);
+    KW_UNTIL(kw_gone(keeper));
+    ck_assert_int_eq(marked("term"), 0);
+    kw_disconnect(w);
+    memset(w->jobs, 0, sizeof w->jobs);
+    ck_assert_int_eq(kw_run_keeper(w), 0);
+    kw_connect(w);
+    KW_ENDS(w, 1, BYRE__END_EXITED, 8);
+    kw_destroy(w);
+}
+END_TEST
+
+/* The caller's session, terminal and parents may all go. */
+START_TEST(apart_from_its_caller)
+{
+    kw_t *w = kw_create(_i);
+    pid_t keeper = kw_keeper(w);
+    char path[64];
+    ck_assert_int_ne(getsid(keeper), getsid(0));
+    ck_assert_int_ne(getpgid(keeper), getpgid(0));
+    ck_assert_int_eq(kill(keeper, SIGHUP), 0);
+    ck_assert_int_eq(kill(keeper, SIGPIPE), 0);
+    kw_hello(w);
+    snprintf(path, sizeof path, "/proc/%d/cwd", keeper);
+    char target[600];
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    ck_assert_int_eq(n, 1);
+    kw_destroy(w);
+}
+END_TEST
+
+int main(void)
+{
+    if (getenv("BYRE_TEST_FORKER") != NULL) forker_body();
+    Suite *suite = suite_create("sched_keeper_tree");
+    TCase *tcase = tcase_create("tree");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, a_signal_reaches_all, 0, 2);
+    tcase_add_loop_test(tcase, term_then_kill, 0, 2);
+    tcase_add_loop_test(tcase, leftovers_are_removed, 0, 2);
+    tcase_add_loop_test(tcase, leftovers_with_the_streams, 0, 2);
+    tcase_add_loop_test(tcase, a_daemon_without_traces, 0, 2);
+    tcase_add_loop_test(tcase, a_job_that_forks_on_and_on, 0, 2);
+    tcase_add_loop_test(tcase, frozen, 0, 2);
+    tcase_add_loop_test(tcase, the_next_keeper_knows, 0, 2);
+    tcase_add_loop_test(tcase, a_keeper_told_to_end, 0, 2);
+    tcase_add_test(tcase, apart_from_its_caller);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
