@@ -146,10 +146,12 @@ for signal in USR1 TERM; do
     "$BYRE_BIN/byre" run signals &
     client=$!
     # Once it has its signals blocked, it takes them.
-    while [ "$(awk '/^SigBlk/{print $2}' /proc/$client/status)" = 0000000000000000 ]; do :; done
+    until [ "$(cat /proc/$client/comm)" = byre ] &&
+        ! grep -q '^SigBlk:.0*$' /proc/$client/status; do :; done
     kill -$signal $client
     wait $client 2>/dev/null
-    expect "a signal is sent on: $signal" $((128 + $(kill -l $signal))) $?
+    got=$?
+    expect "a signal is sent on: $signal" $((128 + $(kill -l $signal))) $got
 done
 fake_is_content
 
