@@ -2,14 +2,28 @@
 /* share.c - the commands' connection to the daemon of this node; see share.h. */
 #include "share.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Where a standard stream is closed, no socket shall come to its number: what takes its place cannot be read, or
+ * written, either. */
+static void keep_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
 
 byre_sched_t *share_connect(const byre__cmd_t *cmd, const char *pool)
 {
     byre_sched_t *sched;
     char why[BYRE__CLIENT_WHY];
 
+    keep_streams();
     if (byre__client_open(pool, -1, &sched, why) == BYRE_OK) return sched;
     byre__cmd_fail(cmd, "%s", why);
     return NULL;
