@@ -105,10 +105,7 @@ START_TEST(a_daemon_without_traces)
     kw_kill(w, 2, 0);
     KW_ENDS(w, 2, BYRE__END_SIGNAL, SIGKILL);
     /* Only a cgroup can tell whose it was; otherwise it goes when the last job has gone. */
-    bool has_groups = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ||
-                      access("/sys/fs/cgroup/unified/cgroup.controllers", F_OK) == 0;
-    if (_i == 1 && has_groups && !has(w, "keeper.log", "no cgroups"))
-        ck_assert_int_eq(marked("notrace"), 0);
+    if (kw_has_groups(w)) ck_assert_int_eq(marked("notrace"), 0);
     kw_kill(w, 1, 0);
     KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGKILL);
     KW_UNTIL(marked("notrace") == 0);
