@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -28,7 +29,8 @@ static struct {
     int first_free; /* lowest unused descriptor at the last scan */
     int *list;      /* sockets found by it */
     int count, room;
-    int at_start; /* of them before Byre sent anything: launcher's, perhaps */
+    int at_start; /* of them when the engine started: launcher's, perhaps */
+    bool covers;  /* one of them leads to another node */
 } sleeper = { .epoll = -1 };
 
 _Atomic int byre__sleep_watching; /* they are in the epoll instance */
@@ -96,6 +98,7 @@ void byre__sleep_unwatch_all(void)
 int byre__sleep_init(void)
 {
     sleeper.first_free = -1;
+    sleeper.covers = false;
     sleeper.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (sleeper.epoll < 0 || watch(byre__nodes.bell, EPOLLIN, BYRE__WOKEN_BELL) != 0) {
         byre__sleep_fini();
@@ -140,9 +143,27 @@ void byre__sleep_wake(void)
     byre__bell_ring(byre__nodes.bell);
 }
 
+static bool leads_away(int fd)
+{
+    struct sockaddr_storage name;
+    struct in6_addr address;
+    socklen_t length = sizeof name;
+    if (getpeername(fd, (struct sockaddr *)&name, &length) != 0) return false;
+    if (!byre__address_of((const struct sockaddr *)&name, &address)) return false;
+    for (int node = 0; node < byre__nodes.nodes; node++)
+        for (int i = 0; node != byre__nodes.node && i < BYRE__ADDRESSES; i++)
+            if (memcmp(&address, &byre__nodes.addresses[node][i], sizeof address) == 0) return true;
+    return false;
+}
+
+/* MPI has opened sockets since the start, or has had one to another node before: what it needs to agree on the
+ * nodes may have opened all that there will be. */
 bool byre__sleep_covers_network(void)
 {
-    return byre__nodes.nodes == 1 || sleeper.count > sleeper.at_start;
+    if (byre__nodes.nodes == 1 || sleeper.count > sleeper.at_start) return true;
+    for (int i = 0; !sleeper.covers && i < sleeper.count; i++)
+        sleeper.covers = leads_away(sleeper.list[i]);
+    return sleeper.covers;
 }
 
 void byre__sleep_forget_process(int pidfd)

@@ -186,22 +186,33 @@ pid_t launch_running(const char *dir)
 }
 
 /* What an MPI job or a lab's run around us has set is not for the daemons: they belong to neither. */
-static void clean_environment(void)
+static bool is_of_others(const char *variable)
+{
+    return byre__context_is_foreign(variable) || strncmp(variable, "BYRE_LAB_RUN=", 13) == 0 ||
+           strncmp(variable, "BYRE_JOB=", 9) == 0;
+}
+
+static void unset_of_others(const char *prefix)
 {
     char name[256];
 
     for (char **at = environ; *at != NULL;) {
         size_t length = strcspn(*at, "=");
-        bool foreign = byre__context_is_foreign(*at) || strncmp(*at, "BYRE_LAB_RUN=", 13) == 0 ||
-                       strncmp(*at, "BYRE_JOB=", 9) == 0;
 
-        if (foreign && length < sizeof name) {
+        if (strncmp(*at, prefix, strlen(prefix)) == 0 && length < sizeof name &&
+            is_of_others(*at)) {
             memcpy(name, *at, length);
             name[length] = '\0';
             if (unsetenv(name) == 0) continue; /* the next one has come to its place */
         }
         at++;
     }
+}
+
+static void clean_environment(void)
+{
+    unset_of_others("OMPI_MCA_"); /* first: by the others it is known that mpirun has set these */
+    unset_of_others("");
     if (geteuid() == 0) {
         (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         (void)setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);

@@ -57,7 +57,7 @@ void arrive_again(job_t *job)
 {
     job_stage(job, STAGE_ARRIVING);
     job->node = -1;
-    job_list_prepend(list_of(job), job);
+    job_list_insert(list_of(job), job);
     byred.work |= WORK_ARRIVALS;
 }
 
@@ -133,7 +133,7 @@ void arrive_run(void)
     while (open_jobs.first != NULL && host_deciding() < DECIDING_MOST && peers_keep_up()) {
         job_t *job = open_jobs.first;
 
-        if (queue_count() >= depth()) {
+        if (queue_count() + host_deciding() >= depth()) {
             if (nudges == 0) {
                 break;
             }
@@ -233,26 +233,20 @@ void arrive_returned(int rank, const byre__job_id_t *id)
     if (job != NULL && job_is_home(job) && job->stage == STAGE_THERE && job->node == rank) {
         job_stage(job, STAGE_ARRIVING);
         job->node = -1;
-        job_list_prepend(list_of(job), job);
+        job_list_insert(list_of(job), job);
         look_again();
     }
 }
 
-static void lost_member(job_t *job, void *arg)
-{
-    int index = *(int *)arg;
-
-    if (!job_is_home(job) || job->node != index) {
-        return;
-    }
-    if (job->stage == STAGE_THERE) {
-        arrive_again(job);
-    } else if (job->stage == STAGE_ELSEWHERE) {
-        finish_away(job, member_name(index));
-    }
-}
-
+/* The newest first: each finds its place at the front of the list. */
 void arrive_member_gone(int index)
 {
-    jobs_each(lost_member, &index);
+    for (job_t *job = jobs_home_newest(), *next; job != NULL; job = next) {
+        next = job->older;
+        if (job->node == index && job->stage == STAGE_THERE) {
+            arrive_again(job);
+        } else if (job->node == index && job->stage == STAGE_ELSEWHERE) {
+            finish_away(job, member_name(index));
+        }
+    }
 }

@@ -6,7 +6,7 @@
 #include "sched/daemon/jobs.h"
 
 void arrive_put(job_t *job);   /* a new job, or one that needs another node: behind the others */
-void arrive_again(job_t *job); /* before the others */
+void arrive_again(job_t *job); /* where it was, by its number */
 void arrive_run(void);         /* WORK_ARRIVALS */
 void arrive_nudge(void); /* a job of ours has ended elsewhere: there may be room */
 double arrive_due(void);       /* when arrive_tick wants to be called */

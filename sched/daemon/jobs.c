@@ -387,6 +387,11 @@ job_t *jobs_home_from(uint64_t number)
     return job;
 }
 
+job_t *jobs_home_newest(void)
+{
+    return newest;
+}
+
 job_t *jobs_first(void)
 {
     for (size_t i = 0; i < buckets; i++) {
@@ -434,6 +439,24 @@ void job_list_prepend(job_list_t *list, job_t *job)
     *(list->first != NULL ? &list->first->prev : &list->last) = job;
     list->first = job;
     list->count++;
+}
+
+void job_list_insert(job_list_t *list, job_t *job)
+{
+    job_t *after = list->first;
+
+    while (after != NULL && after->number < job->number) { after = after->next; }
+    if (after == NULL) {
+        job_list_append(list, job);
+    } else if (after->prev == NULL) {
+        job_list_prepend(list, job);
+    } else {
+        job->prev = after->prev;
+        job->next = after;
+        after->prev->next = job;
+        after->prev = job;
+        list->count++;
+    }
 }
 
 void job_list_remove(job_list_t *list, job_t *job)

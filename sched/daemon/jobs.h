@@ -34,7 +34,8 @@
  *   J1 A keeper is told to start a job only after its home has written the attempt (durably, if it is
  *      detached): what a ledger calls queued has never begun under any later attempt than the row's.
  *   J2 A keeper is told to forget an end only when a ledger has it: a keeper of the same life that does not
- *      know a started attempt has never been told to start it, and the job may be queued again.
+ *      know a started attempt has never been told to start it, and the job may be queued again. This holds for
+ *      homes' rows only: a guest's row may outlive the keeper's memory, and never makes a job start.
  *   J3 A home grants a job to at most one node per attempt; only the latest attempt's end counts.
  *   J4 An end reported twice, or for an older attempt, changes nothing and is acknowledged.
  *   J5 Only home jobs are sent on; a guest stays, or goes back.
@@ -156,6 +157,7 @@ void job_to_ledger(const job_t *job, ledger_job_t *to_out);
 
 /* Jobs of this home in the order of their numbers: the first with a number from `number' on, or NULL. */
 job_t *jobs_home_from(uint64_t number);
+job_t *jobs_home_newest(void);
 job_t *jobs_first(void); /* any, for walks over all: the order is none; jobs_next survives no removal */
 job_t *jobs_next(const job_t *job);
 /* fn for all, which may remove the one it is given. */
@@ -168,6 +170,7 @@ typedef struct job_list {
 } job_list_t;
 void job_list_append(job_list_t *list, job_t *job);
 void job_list_prepend(job_list_t *list, job_t *job);
+void job_list_insert(job_list_t *list, job_t *job); /* before the first with a greater number */
 void job_list_remove(job_list_t *list, job_t *job);
 
 #endif

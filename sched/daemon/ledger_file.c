@@ -213,8 +213,8 @@ static int check_structure(opening_t *opening, sqlite3 *handle)
         char said[96];
         const unsigned char *text = sqlite3_column_text(question, 0);
         (void)snprintf(said, sizeof said, "%s", text != NULL ? (const char *)text : "?");
-        said[strcspn(said, "\n")] = ' ';
-        if (strcmp(said, "ok ") != 0 && strcmp(said, "ok") != 0) error = damaged(opening, said);
+        for (char *line; (line = strchr(said, '\n')) != NULL;) *line = ' ';
+        if (strcmp(said, "ok") != 0) error = damaged(opening, said);
     }
     (void)sqlite3_finalize(question);
     return error;
@@ -306,6 +306,17 @@ static int tune(opening_t *opening, sqlite3 *handle)
     return BYRE_OK;
 }
 
+/* Can it be written? What a header forbids, or the disk, is better known now than at the first job. */
+static int try_to_write(opening_t *opening, ledger_db_t *db)
+{
+    int result = execute(db->handle, "BEGIN IMMEDIATE");
+    sqlite3_stmt *mark = ledger_statement(db, LEDGER_MARK);
+    if (result == SQLITE_OK)
+        result = mark != NULL ? ledger_run(mark) : sqlite3_extended_errcode(db->handle);
+    if (result == SQLITE_OK) result = execute(db->handle, "COMMIT");
+    return result == SQLITE_OK ? BYRE_OK : refused_by_sqlite(opening, db->handle, result);
+}
+
 int ledger_file_open(const char *dir, ledger_db_t *writer, ledger_db_t *reader, int *lock_out,
                      char error_out[static 256])
 {
@@ -322,6 +333,7 @@ int ledger_file_open(const char *dir, ledger_db_t *writer, ledger_db_t *reader, 
     if (error == BYRE_OK) error = connect_to(&opening, reader);
     if (error == BYRE_OK) error = tune(&opening, writer->handle);
     if (error == BYRE_OK) error = tune(&opening, reader->handle);
+    if (error == BYRE_OK) error = try_to_write(&opening, writer);
     if (error == BYRE_OK) return BYRE_OK;
     ledger_db_close(reader);
     ledger_db_close(writer);

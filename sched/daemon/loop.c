@@ -84,7 +84,7 @@ static const struct {
     void (*tick)(void);
 } ticking[] = { { arrive_due, arrive_tick }, { host_due, host_tick },   { keeper_due, keeper_tick },
                 { sync_due, sync_tick },     { owner_due, owner_tick }, { log_due, log_tick },
-                { down_due, down_tick } };
+                { down_due, down_tick },     { finish_due, finish_tick } };
 
 enum { TICKING = sizeof ticking / sizeof ticking[0] };
 

@@ -181,8 +181,10 @@ static void parse(int argc, char **argv)
     const char *cores = getenv("BYRE_CORES");
 
     set_policy("threshold");
-    if (cores != NULL && *cores != '\0') { /* a lab's node has fewer than its machine */
-        byred.slots = (uint32_t)number("slots (BYRE_CORES)", cores, 1, 65536);
+    if (cores != NULL && *cores != '\0' && cores[0] != '-') {
+        /* A lab's node has fewer than its machine: less than one counts as one. */
+        byred.slots = (uint32_t)number("slots (BYRE_CORES)", cores, 0, 65536);
+        byred.slots = byred.slots > 0 ? byred.slots : 1;
     }
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) { take(option); }
     if (optind < argc) {
@@ -227,14 +229,15 @@ static bool open_placer(void)
 {
     byre__cpuset_t allowed;
     byre__place_config_t config = { .policy = byred.place, .slots = byred.slots, .smt = byred.smt,
-                                    .bind = byred.bind, .mem = mem_bytes };
+                                    .bind = byred.bind,
+                                    .mem = mem_bytes > 0 ? mem_bytes : byred.load.mem_bytes };
     int error = byre__machine_load();
 
     if (error != BYRE_OK) {
         byred_log("the machine cannot be read: %s", byre_strerror(error));
         return false;
     }
-    byre__machine_allowed(&allowed);
+    byre__machine_outer(&allowed); /* a taskset around `byre up' counts */
     error = byre__placer_create(byre__machine_topology(), &allowed, &config, &byred.placer);
     if (error == BYRE_EINVAL && config.bind && config.slots != 0) {
         byred_log("%u slots are more than the processors of this node: jobs are not bound", config.slots);
@@ -301,8 +304,8 @@ static bool open_all(char error[static 256])
     }
     signals = signal_fd();
     snprintf(error, 256, "cannot start: %s", byre_strerror(BYRE_ENOMEM));
-    if (!loop_open() || !members_open() || !context_open() || !jobs_open() || !open_placer() ||
-        !host_open() || !owner_open()) {
+    if (!loop_open() || !members_open() || !context_open() || !jobs_open() || !owner_open() ||
+        !open_placer() || !host_open()) {
         snprintf(error, 256, "cannot start: %.100s/byred.log says why", byred.dir);
         return false;
     }

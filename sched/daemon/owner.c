@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sched/daemon/clean.h"
 #include "sched/daemon/host.h"
+#include "sched/daemon/keeper_link.h"
 #include "sched/daemon/load.h"
 #include "sched/daemon/members.h"
 #include "sched/daemon/owner.h"
@@ -29,12 +29,12 @@
 #define SELDOM_S 5.0
 
 static byre__meter_t *meter;
-static double next_at, ended_cpu_s;
+static double next_at;
 static bool there;
 
 bool owner_open(void)
 {
-    return byre__meter_create(&meter) == 0;
+    return byre__meter_create(&meter) == 0 && byre__meter_read(meter, 0, &byred.load) == 0;
 }
 
 bool owner_there(void)
@@ -42,45 +42,27 @@ bool owner_there(void)
     return there;
 }
 
-void owner_job_cpu(double seconds)
-{
-    ended_cpu_s += seconds;
-}
-
 /* ---- what the pool itself uses ------------------------------------------------------------------- */
 
-/* A job so far: its main process and the children that it has waited for. */
-static void add_job_cpu(job_t *job, void *arg)
-{
-    unsigned long used[4] = { 0 };
-    char path[64];
-    FILE *file;
-
-    if (job->stage != STAGE_RUNNING || job->run == NULL || job->run->pid <= 0) {
-        return;
-    }
-    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)job->run->pid);
-    file = fopen(path, "re");
-    if (file == NULL) {
-        return;
-    }
-    if (fscanf(file, "%*d %*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu",
-               &used[0], &used[1], &used[2], &used[3]) == 4) {
-        *(double *)arg += (double)(used[0] + used[1] + used[2] + used[3]) /
-                          (double)sysconf(_SC_CLK_TCK);
-    }
-    fclose(file);
-}
-
+/* This daemon, the keeper, and all that descends from them, since they were looked at first. Another keeper
+ * begins another count. */
 static double own_cpu_s(void)
 {
-    struct rusage self;
-    double running = 0;
+    static pid_t counted;
+    static double begin, before, latest;
+    pid_t roots[] = { getpid(), keeper_pid() };
+    double sum;
 
-    getrusage(RUSAGE_SELF, &self);
-    jobs_each(add_job_cpu, &running);
-    return ended_cpu_s + running + (double)self.ru_utime.tv_sec + (double)self.ru_stime.tv_sec +
-           1e-6 * (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec);
+    if (byre__meter_tree(meter, roots, roots[1] > 0 ? 2 : 1, &sum) != 0) {
+        return latest;
+    }
+    if (roots[1] != counted) {
+        counted = roots[1];
+        begin = sum;
+        before = latest;
+    }
+    latest = before + (sum > begin ? sum - begin : 0);
+    return latest;
 }
 
 /* ---- the owner ----------------------------------------------------------------------------------- */

@@ -7,6 +7,5 @@ bool owner_open(void);
 void owner_tick(void);
 double owner_due(void);
 bool owner_there(void);
-void owner_job_cpu(double seconds); /* a job of ours has ended, having used so much */
 
 #endif

@@ -253,9 +253,10 @@ static void settle_here(job_t *job, uint64_t boot)
     } else if (job_is_home(job)) {
         byred_log("job %s was permitted and never begun: it is queued again", job_name(job));
         finish_again(job);
-    } else if (job->context != NULL && !(job->bits & JOB_TOUCHED)) {
-        run_start(job);
-    } else { /* its home finds out by the same rule */
+    } else if (done && job->context != NULL && !(job->bits & JOB_TOUCHED)) {
+        run_start(job); /* the order to start it was lost with the connection */
+    } else { /* it ended, and that was acknowledged and forgotten, but the row not yet deleted; or it never
+                began, and its home finds out by the same rule */
         if (job->bits & JOB_IN_LEDGER) {
             ledger_delete(byred.ledger, &id, true);
         }

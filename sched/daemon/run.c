@@ -11,7 +11,6 @@
 #include "sched/daemon/client.h"
 #include "sched/daemon/keeper_link.h"
 #include "sched/daemon/members.h"
-#include "sched/daemon/owner.h"
 #include "sched/daemon/queue.h"
 #include "sched/daemon/run.h"
 #include "sched/daemon/stream.h"
@@ -156,7 +155,6 @@ void run_ended(job_t *job, uint32_t attempt, const byre__end_t *end)
         return; /* told before */
     }
     run_give_back(job);
-    owner_job_cpu(1e-6 * (double)(end->user_us + end->system_us));
     if (job_is_home(job)) {
         finish_attempt(job, end, (job->bits & JOB_EVICTED) != 0);
     } else {

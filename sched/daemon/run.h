@@ -30,6 +30,8 @@ void finish_again(job_t *job); /* back into the queue, its last attempt did not 
 bool finish_kill(job_t *job, int signal);
 void finish_force(job_t *job, int signal, uint32_t grace_ms); /* then TERM, then KILL */
 void finish_client_gone(job_t *job);
+void finish_tick(void);
+double finish_due(void);
 void finish_reported(int rank, byre__unpack_t *payload); /* WIRE_ENDED */
 void finish_acknowledged(int rank, byre__unpack_t *payload); /* WIRE_ACK */
 void finish_away(job_t *job, const char *node); /* its node is gone */

@@ -25,12 +25,11 @@
 
 /* Sanitizers keep notes of the memory: the child gets a copy of it there. *child is shared in any case. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
 enum { SHARED = CLONE_VFORK };
 #else
 enum { SHARED = CLONE_VM | CLONE_VFORK };
 #endif
-
-enum { STACK = 64 << 10 };
 
 /* ---- clone ----------------------------------------------------------------------------------------- */
 
@@ -78,6 +77,16 @@ static pid_t clone_into(int group, keeper_child_t *child)
 }
 #endif
 
+#ifdef SANITIZED
+static pid_t clone_plain(keeper_child_t *child)
+{
+    long pid = syscall(SYS_clone, (unsigned long)(SHARED | SIGCHLD), NULL, NULL, NULL, NULL);
+    if (pid == 0) keeper_child_run(child);
+    return (pid_t)pid;
+}
+#else
+enum { STACK = 64 << 10 };
+
 static int enter(void *child)
 {
     keeper_child_run(child);
@@ -94,6 +103,7 @@ static pid_t clone_plain(keeper_child_t *child)
     }
     return clone(enter, stack + STACK, SHARED | SIGCHLD, child);
 }
+#endif
 
 /* ENOMEM, EAGAIN and EMFILE are the machine's state; anything else says that cgroups are not for us. */
 static pid_t clone_job(keeper_t *k, keeper_job_t *job, keeper_child_t *child)

@@ -82,19 +82,25 @@ enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
 
 static double get(const parameter_t *p, const byre__policy_params_t *params)
 {
-    const char *at = (const char *)params + p->offset;
+    int whole;
+    double seconds;
 
-    return p->whole ? *(const int *)at : *(const double *)at;
+    if (p->whole) {
+        memcpy(&whole, (const char *)params + p->offset, sizeof whole);
+        return whole;
+    }
+    memcpy(&seconds, (const char *)params + p->offset, sizeof seconds);
+    return seconds;
 }
 
 static void set(const parameter_t *p, byre__policy_params_t *params, double value)
 {
-    char *at = (char *)params + p->offset;
+    int whole = (int)value;
 
     if (p->whole) {
-        *(int *)at = (int)value;
+        memcpy((char *)params + p->offset, &whole, sizeof whole);
     } else {
-        *(double *)at = value;
+        memcpy((char *)params + p->offset, &value, sizeof value);
     }
 }
 

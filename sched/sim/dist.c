@@ -57,21 +57,21 @@ double sim_rng_unit(sim_rng_t *rng)
 
 typedef struct {
     const char *name;
+    const char *why; /* it is not right */
+    double least;    /* of the parameter; 0: it has none */
     enum sim_shape shape;
-    double least; /* of the parameter; 0: it has none */
     bool whole;
-    const char *why;
 } shape_t;
 
 static const shape_t shapes[] = {
-    { "exp", SIM_EXP, 0, false, "exp takes no number" },
-    { "poisson", SIM_EXP, 0, false, "poisson takes no number" },
-    { "det", SIM_DET, 0, false, "det takes no number" },
-    { "erlang", SIM_ERLANG, 1, true, "write erlang:K, K stages, a whole number from 1" },
-    { "hyper", SIM_HYPER, 1, false,
-      "write hyper:C, C the squared coefficient of variation, from 1" },
-    { "pareto", SIM_PARETO, 1.001, false,
-      "write pareto:A, A the exponent above 1 (up to 2 the variance is infinite)" },
+    { "exp", "exp takes no number", 0, SIM_EXP, false },
+    { "poisson", "poisson takes no number", 0, SIM_EXP, false },
+    { "det", "det takes no number", 0, SIM_DET, false },
+    { "erlang", "write erlang:K, K stages, a whole number from 1", 1, SIM_ERLANG, true },
+    { "hyper", "write hyper:C, C the squared coefficient of variation, from 1", 1, SIM_HYPER,
+      false },
+    { "pareto", "write pareto:A, A the exponent above 1 (up to 2 the variance is infinite)", 1.001,
+      SIM_PARETO, false },
 };
 
 static const shape_t *shape_of(const char *text, size_t length)

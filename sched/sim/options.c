@@ -91,11 +91,12 @@ static void help(void)
 static bool count(const char *text, double least, double most, double *value_out)
 {
     char *end;
-    double value = *text >= '0' && *text <= '9' ? strtod(text, &end) : NAN;
+    double value;
 
-    if (isnan(value)) {
+    if (*text < '0' || *text > '9') {
         return false;
     }
+    value = strtod(text, &end);
     if (*end == 'k' || *end == 'K') {
         value *= 1e3;
         end++;

@@ -23,7 +23,7 @@ static void describe_costs(const sim_setup_t *setup)
         printf("; a probe takes %g s, a transfer %g s", setup->probe_s, setup->transfer_s);
     }
     if (setup->sources < setup->nodes) {
-        printf("; jobs come at %d nodes", setup->sources);
+        printf("; jobs come only at %d of them", setup->sources);
     }
     putchar('\n');
 }

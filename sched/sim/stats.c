@@ -10,12 +10,13 @@ enum { MANTISSA = 52, KEPT = 9, LOWEST = 1023 - 32 };
 
 void sim_histogram_add(sim_histogram_t *histogram, double value)
 {
-    const int64_t lowest = (int64_t)LOWEST << KEPT;
-    int64_t bin;
+    const uint64_t lowest = (uint64_t)LOWEST << KEPT;
+    uint64_t bits, bin;
 
-    memcpy(&bin, &value, sizeof bin);
-    bin = (bin >> (MANTISSA - KEPT)) - lowest;
-    histogram->bin[bin < 0 ? 0 : bin >= SIM_BINS ? SIM_BINS - 1 : bin]++;
+    memcpy(&bits, &value, sizeof bits); /* values are not negative */
+    bits >>= MANTISSA - KEPT;
+    bin = bits < lowest ? 0 : bits - lowest;
+    histogram->bin[bin < SIM_BINS ? bin : SIM_BINS - 1]++;
     histogram->count++;
 }
 

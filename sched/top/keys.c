@@ -165,8 +165,6 @@ static view_action_t key_in_main(view_t *view, const model_t *model, int key)
         return (view_action_t){ ACT_INTERVAL, 0 };
     case ' ':
         return (view_action_t){ ACT_NOW, 0 };
-    case 'L' & 0x1f:
-        return (view_action_t){ ACT_REDRAW, 0 };
     case VIEW_ESCAPE:
         view->job.number = 0;
         view->on_nodes = false;
@@ -228,8 +226,6 @@ static view_action_t key_in_log(view_t *view, int key)
     case VIEW_ESCAPE:
         view->pane = PANE_MAIN;
         return (view_action_t){ ACT_LOG_STOP, 0 };
-    case 'L' & 0x1f:
-        return (view_action_t){ ACT_REDRAW, 0 };
     default:
         return nothing;
     }
@@ -237,6 +233,7 @@ static view_action_t key_in_log(view_t *view, int key)
 
 view_action_t view_key(view_t *view, const model_t *model, int key)
 {
+    if (key == ('L' & 0x1f)) return (view_action_t){ ACT_REDRAW, 0 }; /* answers no question */
     view->note[0] = '\0';
     view->note_is_alert = false;
     switch (view->pane) {

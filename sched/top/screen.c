@@ -85,6 +85,20 @@ static void remember_leave(void)
     strncat(leave, "\r\n", sizeof leave - strlen(leave) - 1);
 }
 
+/* Terminals that do not do as they are told send the arrows of the other mode. */
+static void know_both_modes(void)
+{
+    static const struct {
+        char end;
+        int key;
+    } arrows[] = { { 'A', KEY_UP }, { 'B', KEY_DOWN }, { 'H', KEY_HOME }, { 'F', KEY_END } };
+
+    for (size_t i = 0; i < sizeof arrows / sizeof arrows[0]; i++) {
+        define_key((char[]){ 27, '[', arrows[i].end, '\0' }, arrows[i].key);
+        define_key((char[]){ 27, 'O', arrows[i].end, '\0' }, arrows[i].key);
+    }
+}
+
 bool screen_open(void (*say)(const char *why))
 {
     const char *term = getenv("TERM");
@@ -115,6 +129,7 @@ bool screen_open(void (*say)(const char *why))
     nonl();
     nodelay(stdscr, TRUE);
     keypad(stdscr, TRUE);
+    know_both_modes();
     curs_set(0);
     if (has_colors() && start_color() == OK) {
         use_default_colors();

@@ -31,7 +31,7 @@ expect_misuse() {
     esac
 }
 
-expect_misuse "no such policy" "there is no policy" treshold
+expect_misuse "no such policy" "there is no policy" thresholds
 expect_misuse "no such parameter" "it has T, L" threshold,Q=2
 expect_misuse "no such option" "unknown option --knots" --knots 3
 expect_misuse "no value" "--rho wants a value" --rho
@@ -52,22 +52,23 @@ sim --help | grep -q '^  symmetric ' || fail "the help does not list symmetric"
 
 # ---- the models -----------------------------------------------------------------------------------
 
-# model LIMIT ARG...: rows that have a theory are within LIMIT of it. Rows go to $WORK/model.N.
-jobs=0
+# model LIMIT ARG...: all rows are within LIMIT of their theory; `rows' counts them. They go to $WORK/$part.
+rows=0
 model() {
     local limit=$1 row
     shift
-    sim --json --reps 1 "$@" >"$WORK/model" || fail "byre sim $* failed"
+    sim --json --reps 1 "$@" >"$WORK/$part" || fail "byre sim $* failed"
     while read -r row; do
         awk -v limit="$limit" -v mean="$(field mean_s <<<"$row")" -v theory="$(field theory_s <<<"$row")" \
             'BEGIN { exit !(theory > 0 && mean > theory * (1 - limit) && mean < theory * (1 + limit)) }' ||
             fail "more than $limit from the model: $row"
-        jobs=$((jobs + 1))
-    done <"$WORK/model"
+        rows=$((rows + 1))
+    done <"$WORK/$part"
 }
 
 sharing="threshold,T=1,L=1 threshold,T=1,L=3 threshold,T=2,L=3 receiver,L=1,reprobe=0 receiver,L=3,reprobe=0 choices,L=1"
 half() {
+    part=half
     # shellcheck disable=SC2086
     model 0.01 random $sharing --nodes 2000 --rho 0.5 --jobs 1M
     # shellcheck disable=SC2086
@@ -81,6 +82,7 @@ half() {
     model 0.01 local --nodes 2 --service erlang:3 --speeds 2 --mean 20ms --rho 0.7 --jobs 3M
 }
 other_half() {
+    part=other
     model 0.01 local --nodes 1 --rho 0.5,0.8 --jobs 5M
     model 0.01 local --nodes 1 --rho 0.9 --jobs 25M
     model 0.02 local --nodes 1 --rho 0.95 --jobs 20M
@@ -89,16 +91,13 @@ other_half() {
     # shellcheck disable=SC2086
     model 0.02 $sharing --nodes 2000 --rho 0.95 --jobs 3M --warmup 1500k
 }
-# Two halves side by side; each in a directory of its own.
-(
-    WORK=$WORK/half
-    mkdir "$WORK" && half && echo $jobs >"$WORK/rows"
-) &
+# Two halves side by side.
+{ half && echo "$rows" >"$WORK/rows"; } &
 first=$!
 other_half
 wait $first || exit 1
-expect "rows of one half" 24 "$(cat "$WORK/half/rows")"
-expect "rows of the other" 14 $jobs
+expect "rows of one half" 24 "$(cat "$WORK/rows")"
+expect "rows of the other" 14 "$rows"
 
 # ---- where senders and receivers cross --------------------------------------------------------------
 

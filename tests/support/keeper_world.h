@@ -52,7 +52,8 @@ typedef struct kw {
     kw_job_t jobs[KW_JOBS];
     uint32_t states, state_count;
     bool groups;
-    bool lenient; /* there are jobs that are not ours */
+    const char *nodes; /* memory nodes for the next orders; NULL: any */
+    bool lenient;      /* there are jobs that are not ours */
 } kw_t;
 
 /* ---- small things ------------------------------------------------------------------------------------ */
@@ -159,8 +160,10 @@ KW_MAYBE int kw_count_fds(pid_t pid)
     return count;
 }
 
+/* A sanitizer's memory says nothing about the keeper's: 0. */
 KW_MAYBE long kw_rss_kb(pid_t pid)
 {
+    if (getenv("BYRE_SANITIZED") != NULL) return 0;
     char path[64];
     snprintf(path, sizeof path, "/proc/%d", pid);
     const char *text = kw_read(path, "status"), *at = strstr(text, "VmRSS:");
@@ -396,7 +399,7 @@ KW_MAYBE void kw_order(kw_t *w, uint64_t number, uint32_t attempt, uint32_t flag
     byre__pack_u64(&pack, w->key.b);
     byre__pack_spec(&pack, &spec);
     byre__pack_text(&pack, cpus);
-    byre__pack_text(&pack, "");
+    byre__pack_text(&pack, w->nodes);
     byre__pack_texts(&pack, extra);
     kw_put(w, BYRE__KEEP_START, &pack);
 }
@@ -499,6 +502,9 @@ KW_MAYBE void kw_destroy(kw_t *w)
     ck_assert(!kw_exists(w, "keeper.sock"));
     ck_assert(!kw_exists(w, "spool"));
     ck_assert(!kw_exists(w, "ends"));
+    const char *log = kw_read(w->dir, "keeper.log");
+    ck_assert_msg(strstr(log, "Sanitizer") == NULL && strstr(log, "runtime error") == NULL, "%s",
+                  log);
     kw_remove(w);
 }
 

@@ -166,6 +166,23 @@ START_TEST(processors)
 }
 END_TEST
 
+START_TEST(memory_nodes)
+{
+    if (access("/proc/self/numa_maps", F_OK) != 0) return; /* no policies in this kernel */
+    kw_t *w = kw_create(_i);
+    w->nodes = "0";
+    kw_start(w, 1, 0, "head -n 1 /proc/self/numa_maps");
+    w->nodes = NULL;
+    kw_start(w, 2, 0, "head -n 1 /proc/self/numa_maps");
+    KW_ENDS(w, 1, BYRE__END_EXITED, 0);
+    KW_ENDS(w, 2, BYRE__END_EXITED, 0);
+    const char *text = kw_read(w->dir, "spool/t.1.out");
+    ck_assert_msg(strstr(text, " bind:0") != NULL || strstr(text, " prefer:0") != NULL, "%s", text);
+    ck_assert_ptr_nonnull(strstr(kw_read(w->dir, "spool/t.2.out"), " default"));
+    kw_destroy(w);
+}
+END_TEST
+
 /* ---- only one, only once ----------------------------------------------------------------------------------------- */
 
 START_TEST(two_keepers_and_two_starts)
@@ -259,6 +276,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_environment_is_the_one_given, 0, 2);
     tcase_add_loop_test(tcase, limits_umask_directory_and_descriptors, 0, 2);
     tcase_add_loop_test(tcase, processors, 0, 2);
+    tcase_add_test(tcase, memory_nodes);
     tcase_add_loop_test(tcase, two_keepers_and_two_starts, 0, 2);
     tcase_add_loop_test(tcase, forgetting, 0, 2);
     tcase_add_loop_test(tcase, no_descriptors_left, 0, 2);

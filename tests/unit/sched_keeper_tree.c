@@ -143,7 +143,7 @@ END_TEST
 
 static void forker_body(void)
 {
-    int fd = (int)write(1, "1\n", 2);
+    if (write(1, "1\n", 2) != 2) _exit(1);
     for (int chain = 0; chain < 3; chain++) {
         if (fork() != 0) continue;
         /* One after the other, each in a session of its own: never more than two of a chain. */
@@ -162,7 +162,6 @@ static void forker_body(void)
         break;
     }
     for (;;) pause();
-    (void)fd;
 }
 
 /* ---- pause ------------------------------------------------------------------------------------------------------ */
@@ -267,6 +266,33 @@ START_TEST(a_keeper_told_to_end)
 }
 END_TEST
 
+/* Told to go when it has nothing to do: it has, as long as a job runs or an end has not been heard. */
+START_TEST(not_before_all_is_told)
+{
+    kw_t *w = kw_create(_i);
+    pid_t keeper = kw_keeper(w);
+    char go[600], script[800];
+    snprintf(go, sizeof go, "%s/go", w->dir);
+    snprintf(script, sizeof script, "echo 1; while test ! -e %s; do sleep 0.02; done; exit 4", go);
+    kw_start(w, 1, 0, script);
+    byre__pack_t pack = { 0 };
+    byre__pack_u8(&pack, 0);
+    kw_put(w, BYRE__KEEP_QUIT, &pack);
+    first_pid(w, 1);
+    kw_disconnect(w);
+    close(open(go, O_CREAT | O_WRONLY, 0600));
+    kw_connect(w);
+    KW_ENDS(w, 1, BYRE__END_EXITED, 4);
+    byre__pack_u8(&pack, 0);
+    kw_put(w, BYRE__KEEP_QUIT, &pack);
+    kw_disconnect(w); /* its end has not been forgotten yet */
+    kw_connect(w);
+    ck_assert(w->jobs[1].in_state);
+    ck_assert_int_eq(kw_keeper(w), keeper);
+    kw_destroy(w);
+}
+END_TEST
+
 /* The caller's session, terminal and parents may all go. */
 START_TEST(apart_from_its_caller)
 {
@@ -301,6 +327,7 @@ int main(void)
     tcase_add_loop_test(tcase, frozen, 0, 2);
     tcase_add_loop_test(tcase, the_next_keeper_knows, 0, 2);
     tcase_add_loop_test(tcase, a_keeper_told_to_end, 0, 2);
+    tcase_add_test(tcase, not_before_all_is_told);
     tcase_add_test(tcase, apart_from_its_caller);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -38,8 +38,8 @@ END_TEST
 
 START_TEST(closed_forms)
 {
-    for (double rho = 0.05; rho < 1; rho += 0.05) {
-        double y = (1 + rho - sqrt(1 + 2 * rho - 3 * rho * rho)) / 2;
+    for (int percent = 5; percent < 100; percent += 5) {
+        double rho = percent / 100., y = (1 + rho - sqrt(1 + 2 * rho - 3 * rho * rho)) / 2;
 
         near_to(sim_model_mmk(rho, 1), 1 / (1 - rho), 1e-9, "M/M/1 as M/M/K");
         near_to(sim_model_mmk(rho, 2), 1 / (1 - rho * rho), 1e-9, "M/M/2");

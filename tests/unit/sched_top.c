@@ -285,8 +285,8 @@ START_TEST(every_size)
     make_model(5, 30);
     free(picture(24, 80));
     view_key(&view, &model, VIEW_DOWN);
-    for (int rows = 1; rows < 30; rows++) {
-        for (int cols = 1; cols < 200; cols += cols < 50 ? 1 : 37) {
+    for (int rows = 1; rows < 30; rows += rows < 12 ? 1 : 6) {
+        for (int cols = 1; cols < 200; cols += cols < 12 ? 1 : 13) {
             char *text;
 
             for (view.pane = PANE_MAIN; view.pane <= PANE_ASK_KILL; view.pane++) {
@@ -645,6 +645,8 @@ int main(void)
 
     suite_add_tcase(suite, pictures);
     suite_add_tcase(suite, keys);
+    tcase_set_timeout(pictures, 30);
+    tcase_set_timeout(keys, 30);
     tcase_add_checked_fixture(pictures, setup, teardown);
     tcase_add_checked_fixture(keys, setup, teardown);
     tcase_add_test(pictures, full_screen);
