@@ -64,8 +64,7 @@ static int round_of(xargs_t *x)
 
 static bool wants_input(const xargs_t *x)
 {
-    return !x->input.ended && !x->halted && x->flying < x->window &&
-           x->input.looked == x->input.data.bytes;
+    return x->input.hungry && !x->input.ended && !x->halted && x->flying < x->window;
 }
 
 static int loop(xargs_t *x)
