@@ -181,8 +181,8 @@ uint32_t arrive_movable(void)
 
 static bool suits(const job_t *job, int rank, uint32_t cpus, uint64_t mem)
 {
-    return job_is_home(job) && job->pin < 0 && job->cpus <= cpus && (job->mem == 0 || job->mem <= mem) &&
-           member_fits(rank, job->cpus, job->mem);
+    return job_is_home(job) && job->pin < 0 && job->cpus <= cpus &&
+           (job->mem == 0 || job->mem <= mem) && member_fits(rank, job->cpus, job->mem);
 }
 
 job_t *arrive_pick(int rank, uint32_t cpus, uint64_t mem)

@@ -139,9 +139,9 @@ static bool is_over(const reader_t *reader)
 static int where(const job_t *job)
 {
     return job != NULL && job_is_home(job) && job->stage >= STAGE_ELSEWHERE && job->node >= 0 &&
-                   job->node != members_self() ?
-               job->node :
-               -1;
+                   job->node != members_self()
+               ? job->node
+               : -1;
 }
 
 static void pass_on(const reader_t *reader, int rank)
@@ -254,7 +254,9 @@ static reader_t **find(int to, uint32_t tag)
 {
     reader_t **at = &readers;
 
-    while (*at != NULL && ((*at)->to != to || (*at)->tag != tag)) { at = &(*at)->next; }
+    while (*at != NULL && ((*at)->to != to || (*at)->tag != tag)) {
+        at = &(*at)->next;
+    }
     return at;
 }
 

@@ -110,7 +110,8 @@ static void refuse(job_t *job)
     if (!job_is_home(job)) {
         give_back(job);
     } else if (job->pin >= 0) {
-        finish_as(job, BYRE__END_IMPOSSIBLE, 0, "its node has not so many processors or so much memory");
+        finish_as(job, BYRE__END_IMPOSSIBLE, 0,
+                  "its node has not so many processors or so much memory");
     } else {
         arrive_again(job);
     }
@@ -154,7 +155,8 @@ static bool try(job_t *job, bool *lacks_out)
     if (error == BYRE_ERANGE) {
         refuse(job);
     } else if (job->mem != 0) {
-        *lacks_out = job->mem > byre__placer_mem(byred.placer) - byre__placer_mem_used(byred.placer);
+        *lacks_out =
+            job->mem > byre__placer_mem(byred.placer) - byre__placer_mem_used(byred.placer);
     }
     return false;
 }
@@ -212,7 +214,8 @@ void queue_guest(int rank, byre__unpack_t *payload)
         host_claim_used(rank);
     }
     if (!payload->failed && context != NULL && member_find(id.home) == rank && !byred.ending) {
-        job = job_create(rank, id.number, context, payload->at, (size_t)(payload->end - payload->at));
+        job =
+            job_create(rank, id.number, context, payload->at, (size_t)(payload->end - payload->at));
     }
     if (job == NULL) { /* one of its earlier attempts may still be ending here */
         byre__pack_job_id(&pack, &id);
