@@ -23,7 +23,7 @@ static rates_t rates_between(const byre__tally_t *a, const byre__tally_t *b, dou
 
     if (seconds <= 0) return r;
 #define RATE(rate, field) \
-    r.rate = b->field >= a->field ? (double)(b->field - a->field) / seconds : 0
+    (r.rate = b->field >= a->field ? (double)(b->field - a->field) / seconds : 0)
     RATE(probes, probes_out);
     RATE(won, probes_won);
     RATE(refused, claims_refused);
