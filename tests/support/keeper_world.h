@@ -34,15 +34,15 @@ enum { KW_JOBS = 4096, KW_LIMIT_MS = KW_LIMIT };
 
 typedef struct kw_job {
     bool started, ended, in_state;
+    bool keep, hold; /* keep what comes; do not open the window again */
     uint32_t attempt;
-    int64_t pid;
     int ends; /* how often it was told */
+    int64_t pid;
     byre__end_t end;
     char *out[2]; /* what came, with a zero byte behind it */
     size_t out_bytes[2];
     uint64_t out_sum[2], out_total[2];
-    uint64_t room;   /* granted for stdin so far, without the first 64 KiB */
-    bool keep, hold; /* keep what comes; do not open the window again */
+    uint64_t room; /* granted for stdin so far, without the first 64 KiB */
 } kw_job_t;
 
 typedef struct kw {
