@@ -138,8 +138,8 @@ static void on_disk(void *arg, int error)
         refuse(accepted->first, accepted->count);
         if (client != NULL) {
             client_error(client, accepted->tag, BYRE_ESYSTEM,
-                         "the jobs were not accepted: the ledger in %s cannot be written: %s",
-                         byred.dir, trouble != NULL ? trouble : "I/O error");
+                         "the jobs were not accepted, for %s: %s", byred.dir,
+                         trouble != NULL ? trouble : "the ledger cannot be written");
         }
     } else {
         for (uint64_t n = accepted->first; n < accepted->first + accepted->count; n++) {
@@ -300,9 +300,8 @@ void ask_submit(client_t *client, uint32_t tag, byre__unpack_t *payload)
     if (first == 0 || (!attached && ledger_trouble(byred.ledger) != NULL)) {
         const char *trouble = ledger_trouble(byred.ledger);
 
-        client_error(client, tag, BYRE_ESYSTEM,
-                     "no job is accepted: the ledger in %s cannot be written: %s", byred.dir,
-                     trouble != NULL ? trouble : "I/O error");
+        client_error(client, tag, BYRE_ESYSTEM, "no job is accepted, for %s: %s", byred.dir,
+                     trouble != NULL ? trouble : "the ledger cannot be written");
         return;
     }
     if (create(context, first, count, payload) != BYRE_OK) {

@@ -20,7 +20,11 @@
 #include "sched/daemon/stream.h"
 #include "sched/daemon/wire.h"
 
-enum { OVERTAKES = 64, LOOK_MOST = 256 };
+enum {
+    OVERTAKES = 64,
+    LOOK_MOST = 4096,
+    ASK_MOST = 256
+}; /* a round: jobs passed; of these, shown to the placer */
 
 static job_list_t queue;
 static uint32_t cpus_waiting, movable;
@@ -164,27 +168,27 @@ static bool try(job_t *job, bool *lacks_out)
 void queue_run(void)
 {
     job_t *first_blocked = NULL;
-    int looked = 0;
+    int looked = 0, asked = 0;
 
     if (!byred.ready || byred.ending || !keeper_ready()) {
         return;
     }
-    for (job_t *job = queue.first, *next; job != NULL && looked++ < LOOK_MOST; job = next) {
-        bool lacks;
+    for (job_t *job = queue.first, *next; job != NULL && looked < LOOK_MOST && asked < ASK_MOST;
+         job = next) {
+        bool lacks = false;
 
         next = job->next;
         if (free_slots() == 0) {
             break;
         }
-        if (!may_begin(job)) {
-            continue;
-        }
-        if (try(job, &lacks)) {
-            if (first_blocked != NULL) {
-                first_blocked->overtaken++;
+        if (!may_begin(job) || !try(job, &lacks)) {
+            looked++;
+            asked += !lacks;
+            if (lacks && first_blocked == NULL) {
+                first_blocked = job;
             }
-        } else if (lacks && first_blocked == NULL) {
-            first_blocked = job;
+        } else if (first_blocked != NULL) {
+            first_blocked->overtaken++;
         }
         if (first_blocked != NULL && first_blocked->overtaken >= OVERTAKES) {
             break;

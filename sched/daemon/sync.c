@@ -69,7 +69,7 @@ static void put_off(const batch_t *batch)
         byred_log("the ledger cannot be written (%s): nothing is accepted and no job that must be "
                   "on disk "
                   "begins until it can",
-                  why != NULL ? why : "I/O error");
+                  why != NULL ? why : "the ledger cannot be written");
     }
     troubled = true;
     for (size_t i = 0; i < batch->count; i++) {
