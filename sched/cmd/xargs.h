@@ -73,7 +73,7 @@ typedef struct xargs_input {
     char separator;
     byre__pack_t data;
     size_t at, looked; /* taken; no separator before it */
-    bool hungry; /* what is there is not enough for an item, or for a job */
+    bool hungry;       /* what is there is not enough for an item, or for a job */
     bool ended, failed;
     uint64_t bytes; /* of a regular file; 0: not known */
     uint64_t taken;
