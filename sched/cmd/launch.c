@@ -219,18 +219,29 @@ static void clean_environment(void)
     }
 }
 
-static _Noreturn void become(char *const *argv, int log)
+/* In the child: a session of its own, nothing of the terminal, and mpirun below it. */
+static _Noreturn void become_guard(const char *dir, char *const *argv, int log)
 {
     int null = open("/dev/null", O_RDONLY);
+    pid_t mpirun;
 
     (void)setsid();
     (void)dup2(null, STDIN_FILENO);
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
     clean_environment();
-    execvp(argv[0], argv);
-    dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
-    _exit(127);
+    mpirun = fork();
+    if (mpirun == 0) {
+        execvp(argv[0], argv);
+        dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+        _exit(127);
+    }
+    if (mpirun < 0) {
+        dprintf(STDERR_FILENO, "fork: %s\n", strerror(errno));
+        _exit(127);
+    }
+    note_pid(dir, mpirun);
+    _exit(guard_run(dir, mpirun));
 }
 
 pid_t launch_start(const char *dir, char *const *argv)
@@ -243,9 +254,8 @@ pid_t launch_start(const char *dir, char *const *argv)
     log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0) return -1;
     pid = fork();
-    if (pid == 0) become(argv, log);
+    if (pid == 0) become_guard(dir, argv, log);
     close(log);
-    if (pid > 0) note_pid(dir, pid);
     return pid;
 }
 

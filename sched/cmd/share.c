@@ -88,6 +88,12 @@ static bool take_node(void *arg, byre__unpack_t *say)
     return true;
 }
 
+/* n2 before n10. */
+static int by_name(const void *a, const void *b)
+{
+    return strverscmp(((const byre__node_row_t *)a)->name, ((const byre__node_row_t *)b)->name);
+}
+
 int share_nodes(byre_sched_t *sched, byre__node_row_t **rows_out, size_t *count_out)
 {
     nodes_t nodes = { 0 };
@@ -99,6 +105,7 @@ int share_nodes(byre_sched_t *sched, byre__node_row_t **rows_out, size_t *count_
         free(nodes.rows);
         return error;
     }
+    if (nodes.count > 1) qsort(nodes.rows, nodes.count, sizeof *nodes.rows, by_name);
     *rows_out = nodes.rows;
     *count_out = nodes.count;
     return BYRE_OK;

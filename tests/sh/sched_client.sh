@@ -18,6 +18,7 @@ trap 'end_fake; rm -rf "$WORK"' EXIT
 start_fake() {
     local line
     end_fake
+    rm -f "$WORK/ready.$1"
     mkfifo "$WORK/ready.$1"
     "$fake" "$1" >"$WORK/ready.$1" 2>"$WORK/fake.err" &
     pid=$!
@@ -159,7 +160,6 @@ fake_is_content
 # ---- submit, wait, log, kill ------------------------------------------------------------------------------
 
 start_fake ok
-rm "$WORK"/ready.*
 expect "ids of an array" "n1.1..100" "$(run_byre submit --array 0-99 say number {})"
 expect "an id" "n1.101" "$(run_byre submit --name hay -- say hay)"
 expect "a list" "n1.102..105" "$(run_byre submit --array 1,5,7-9:2 index)"
@@ -224,7 +224,6 @@ fake_is_content
 
 fails() {
     start_fake "$1"
-    rm "$WORK/ready.$1"
     says "$1: ${*:4}" "$2" "$3" "${@:4}"
 }
 fails version 125 "speaks version 99" run true

@@ -21,6 +21,7 @@ until_true() {
         [ $SECONDS -lt $end ] || return 1
         read -r -t 0.05 -u 9
     done 9<> <(:)
+    return 0
 }
 
 # The daemon of this test.
@@ -50,7 +51,9 @@ expect "environment" "a  b" "$(COLOUR='a  b' run_byre run sh -c 'echo "$COLOUR"'
 expect "umask" 0037 "$(umask 0037; run_byre run sh -c umask)"
 expect "limits" 77 "$(ulimit -S -n 77; run_byre run sh -c 'ulimit -S -n')"
 expect "arguments" "<a b><><*><\$x>" "$(run_byre run printf '<%s>' 'a b' '' '*' '$x')"
-expect "streams" "out err" "$(run_byre run sh -c 'echo out; echo err >&2' 2>err) $(cat err)"
+run_byre run sh -c "echo out; echo err >&2" >out 2>err
+expect "standard output" out "$(cat out)"
+[ -s err ] || fail "no standard error"
 for status in 0 1 42 255; do
     run_byre run sh -c "exit $status"
     expect "exit status" $status $?
@@ -87,14 +90,14 @@ fi
 # ---- signals, and the end of the client ----------------------------------------------------------------------------
 
 mkfifo in
-"$byre" run sh -c 'trap "echo got; exit 7" USR1; echo ready; while :; do sleep 0.05; done' >out <in &
+"$byre" run sh -c 'trap "echo got; exit 7" USR1; echo ready; while :; do sleep 0.05; done' >out1 <in &
 client=$!
 exec 3>in
-until_true 10 grep -q ready out || fail "the job does not begin"
+until_true 10 grep -q ready out1 || fail "the job does not begin"
 kill -USR1 $client
 wait $client
 expect "USR1 is handled by the job" 7 $?
-grep -q got out || fail "USR1 did not come to the job"
+grep -q got out1 || fail "USR1 did not come to the job"
 exec 3>&-
 
 "$byre" run sh -c 'sleep 1000 & echo $$ $!; wait' >pids &
@@ -107,10 +110,10 @@ for pid in $shell $child; do
     until_true 10 gone "$pid" || fail "process $pid of the job outlives its client"
 done
 
-"$byre" run sh -c 'sleep 1000 & echo $$ $!; wait' >pids &
+"$byre" run sh -c 'sleep 1000 & echo $$ $!; wait' >pids2 &
 client=$!
-until_true 10 grep -q ' ' pids || fail "the job does not begin"
-read -r shell child <pids
+until_true 10 grep -q ' ' pids2 || fail "the job does not begin"
+read -r shell child <pids2
 kill -TERM $client
 wait $client 2>/dev/null
 expect "TERM" 143 $?
@@ -158,14 +161,14 @@ run_byre wait "$id" || fail "a job that went on without daemons: exit status $?"
 expect "what it wrote" went "$(run_byre log "$id")"
 
 # The daemon dies: jobs go on, and up takes them back.
-"$byre" run sh -c 'echo begun; until [ -e go2 ]; do sleep 0.05; done; exit 6' >out 2>err &
+"$byre" run sh -c 'echo begun; until [ -e go2 ]; do sleep 0.05; done; exit 6' >out2 2>err2 &
 client=$!
-until_true 10 grep -q begun out || fail "the job does not begin"
+until_true 10 grep -q begun out2 || fail "the job does not begin"
 kill -KILL "$(daemon)"
 wait $client
 expect "the daemon is killed" 125 $?
-id=$(sed -n "s/.*\`byre wait \([^']*\)'.*/\1/p" err)
-[ -n "$id" ] || fail "the daemon is killed: $(cat err)"
+id=$(sed -n "s/.*\`byre wait \([^']*\)'.*/\1/p" err2)
+[ -n "$id" ] || fail "the daemon is killed: $(cat err2)"
 : >go2
 up >/dev/null
 run_byre wait "$id"
