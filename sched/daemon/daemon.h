@@ -14,6 +14,7 @@
  *   run.c          permission, start, end                owner.c        load, and the node's owner
  *   keeper_link.c  the keeper, which has the processes   down.c         the end of the pool
  *   ledger.h       what is on disk                       peer.h         frames between nodes
+ *   takeover.c     from a daemon of earlier that is still there
  *
  * One thread runs all of it, and never waits for anything but its descriptors and deadlines. Others:
  * the ledger's writer, which hands back results in ledger_reap, and the runtime's service thread, whose handlers

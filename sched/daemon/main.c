@@ -28,6 +28,7 @@
 #include "sched/daemon/owner.h"
 #include "sched/daemon/peer.h"
 #include "sched/daemon/recover.h"
+#include "sched/daemon/takeover.h"
 #include "sched/daemon/wire.h"
 
 #ifndef PACKAGE_VERSION
@@ -365,7 +366,7 @@ static bool open_all(char error[static 256])
 {
     static loop_watch_t peer_watch, ledger_watch, signal_watch;
     static int signals;
-    int code = ledger_open(byred.dir, &byred.ledger, error);
+    int code = takeover_ledger(error);
 
     if (code != BYRE_OK) {
         return false;
@@ -381,6 +382,16 @@ static bool open_all(char error[static 256])
            watch(&ledger_watch, ledger_fd(byred.ledger), on_ledger, NULL) &&
            watch(&signal_watch, signals, on_signal, &signals) && recover_ledger() &&
            clients_open(error);
+}
+
+/* Where `byre up' finds it, too. */
+static void complain(int status, const char *error)
+{
+    if (status != 0 && error[0] != '\0') {
+        byred_log("%s", error);
+        fprintf(stderr, "byred: %s\n", error);
+        fflush(stderr);
+    }
 }
 
 int main(int argc, char **argv)
@@ -412,14 +423,13 @@ undo_peers:
     if (byred.ledger != NULL) {
         ledger_close(byred.ledger);
     }
-    if (down_alone()) {
-        _exit(status); /* MPI_Finalize would wait for who is gone */
+    complain(status, error);
+    if (status != 0 || down_alone()) {
+        _exit(status); /* MPI_Finalize would wait for who is gone, or goes on without us */
     }
     peer_close();
+    return 0;
 undo_log:
-    if (status != 0) {
-        byred_log("%s", error);
-        fprintf(stderr, "byred: %s\n", error);
-    }
+    complain(status, error);
     return status;
 }

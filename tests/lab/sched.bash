@@ -2,7 +2,7 @@
 # sched.bash: what the lab tests of a pool share, after lab.bash.
 #
 #   byre_up NODE [OPTION...]     `byre up' there, which must succeed within a minute
-#   byre_down NODE [OPTION...]   `byre down', after which no process of the pool is left on any node
+#   byre_down NODE [--kill]      `byre down', after which no daemon is left on any node, nor with --kill a keeper
 #   on_byre NODE ARG...          byre ARG... there
 #   eventually WHAT COMMAND...   until it succeeds, 30 s at most, or the test fails
 #   $OUT/job NAME [STATUS]       a job: notes its beginning in $RUNS/NAME, with its node, and runs until `let_end NAME'
@@ -58,14 +58,15 @@ byre_up() {
 }
 
 byre_down() {
-    local node=$1 at left
+    local node=$1 at left what='byred( |$)|mpirun|orted'
     shift
+    [ $# = 0 ] || what='byred|mpirun|orted'
     on_byre "$node" down "$@" >"$WORK/down" 2>&1 || {
         cat "$WORK/down"
         fail "byre down $*"
     }
     for at in "${nodes[@]}"; do
-        left=$(on "$at" pgrep -fa 'byred|mpirun|orted')
+        left=$(on "$at" pgrep -fa "$what")
         [ -z "$left" ] || fail "after byre down $* on $at: $left"
     done
 }
