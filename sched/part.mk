@@ -57,3 +57,7 @@ LINKED_WITH_sched_policy        := $(SCHED_POLICY)
 LINKED_WITH_sched_policy_random := $(SCHED_POLICY)
 LINKED_WITH_sched_sim           := $(SCHED_POLICY) \
     $(filter-out %/main.c %/options.c %/pool.c %/plot.c,$(call sources,sched/sim/*.c))
+
+# The fuzzer of frames and of what is in them; tests/unit/sched_fuzz runs it for some rounds.
+$(eval $(call private,$(OBJ)/tests/fuzz/sched_frame,tests/fuzz/sched_frame.c))
+FUZZERS  += $(OBJ)/tests/fuzz/sched_frame

@@ -186,40 +186,62 @@ pid_t launch_running(const char *dir)
 }
 
 /* What an MPI job or a lab's run around us has set is not for the daemons: they belong to neither. */
-static void clean_environment(void)
+static bool is_of_others(const char *variable)
+{
+    return byre__context_is_foreign(variable) || strncmp(variable, "BYRE_LAB_RUN=", 13) == 0 ||
+           strncmp(variable, "BYRE_JOB=", 9) == 0;
+}
+
+static void unset_of_others(const char *prefix)
 {
     char name[256];
 
     for (char **at = environ; *at != NULL;) {
         size_t length = strcspn(*at, "=");
-        bool foreign = byre__context_is_foreign(*at) || strncmp(*at, "BYRE_LAB_RUN=", 13) == 0 ||
-                       strncmp(*at, "BYRE_JOB=", 9) == 0;
 
-        if (foreign && length < sizeof name) {
+        if (strncmp(*at, prefix, strlen(prefix)) == 0 && length < sizeof name &&
+            is_of_others(*at)) {
             memcpy(name, *at, length);
             name[length] = '\0';
             if (unsetenv(name) == 0) continue; /* the next one has come to its place */
         }
         at++;
     }
+}
+
+static void clean_environment(void)
+{
+    unset_of_others("OMPI_MCA_"); /* first: by the others it is known that mpirun has set these */
+    unset_of_others("");
     if (geteuid() == 0) {
         (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         (void)setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
 }
 
-static _Noreturn void become(char *const *argv, int log)
+/* In the child: a session of its own, nothing of the terminal, and mpirun below it. */
+static _Noreturn void become_guard(const char *dir, char *const *argv, int log)
 {
     int null = open("/dev/null", O_RDONLY);
+    pid_t mpirun;
 
     (void)setsid();
     (void)dup2(null, STDIN_FILENO);
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
     clean_environment();
-    execvp(argv[0], argv);
-    dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
-    _exit(127);
+    mpirun = fork();
+    if (mpirun == 0) {
+        execvp(argv[0], argv);
+        dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+        _exit(127);
+    }
+    if (mpirun < 0) {
+        dprintf(STDERR_FILENO, "fork: %s\n", strerror(errno));
+        _exit(127);
+    }
+    note_pid(dir, mpirun);
+    _exit(guard_run(dir, mpirun));
 }
 
 pid_t launch_start(const char *dir, char *const *argv)
@@ -232,9 +254,8 @@ pid_t launch_start(const char *dir, char *const *argv)
     log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0) return -1;
     pid = fork();
-    if (pid == 0) become(argv, log);
+    if (pid == 0) become_guard(dir, argv, log);
     close(log);
-    if (pid > 0) note_pid(dir, pid);
     return pid;
 }
 

@@ -16,8 +16,10 @@
 /* Where byred is, by its absolute path. false: nowhere. */
 bool launch_find_byred(char *path_out, size_t room);
 
-/* Start it, detached from this terminal; a child of this process. -1 with errno. */
+/* Start it, detached from this terminal. A child of this process that ends when it does, or -1 with errno. */
 pid_t launch_start(const char *dir, char *const *argv);
+/* What that child does: it is mpirun's parent, and ends with it and with its status. guard.c */
+int guard_run(const char *dir, pid_t mpirun);
 /* mpirun of this pool on this machine, or 0. */
 pid_t launch_running(const char *dir);
 /* The last lines of mpirun.log, indented, to stderr. */

@@ -275,7 +275,8 @@ static byre__cmd_t load_command = {
         "others,\n"
         "those WON (they found a place), claims REFUSED because another came first, jobs SENT and\n"
         "RECEIVED, and what the daemons spent on it in messages, bytes and processor time.\n"
-        "`byre top' shows it live.\n",
+        "`byre top' shows it live.\n\n"
+        "examples: byre load; byre load --json | jq '[.[].probes_out] | add'\n",
     .run = run_load,
 };
 

@@ -2,14 +2,28 @@
 /* share.c - the commands' connection to the daemon of this node; see share.h. */
 #include "share.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Where a standard stream is closed, no socket shall come to its number: what takes its place cannot be read, or
+ * written, either. */
+static void keep_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
 
 byre_sched_t *share_connect(const byre__cmd_t *cmd, const char *pool)
 {
     byre_sched_t *sched;
     char why[BYRE__CLIENT_WHY];
 
+    keep_streams();
     if (byre__client_open(pool, -1, &sched, why) == BYRE_OK) return sched;
     byre__cmd_fail(cmd, "%s", why);
     return NULL;
@@ -74,6 +88,12 @@ static bool take_node(void *arg, byre__unpack_t *say)
     return true;
 }
 
+/* n2 before n10. */
+static int by_name(const void *a, const void *b)
+{
+    return strverscmp(((const byre__node_row_t *)a)->name, ((const byre__node_row_t *)b)->name);
+}
+
 int share_nodes(byre_sched_t *sched, byre__node_row_t **rows_out, size_t *count_out)
 {
     nodes_t nodes = { 0 };
@@ -85,6 +105,7 @@ int share_nodes(byre_sched_t *sched, byre__node_row_t **rows_out, size_t *count_
         free(nodes.rows);
         return error;
     }
+    if (nodes.count > 1) qsort(nodes.rows, nodes.count, sizeof *nodes.rows, by_name);
     *rows_out = nodes.rows;
     *count_out = nodes.count;
     return BYRE_OK;

@@ -51,10 +51,10 @@ static bool is_over(const xargs_t *x)
 /* One round: what came, what goes. Everything is put first and written at once. */
 static int round_of(xargs_t *x)
 {
-    int error = flight_submit(x);
+    int error = emit_ask(x);
 
-    if (error == BYRE_OK) error = emit_ask(x);
     if (error == BYRE_OK) error = emit_show(x);
+    if (error == BYRE_OK) error = flight_submit(x); /* last: what was shown has made room */
     if (error == BYRE_OK && byre__stream_flush(&x->sched->stream) != BYRE_OK) {
         error = take_frames(x);
         if (error == BYRE_OK) error = byre__client_broken(x->sched, BYRE_EPEER);
@@ -64,8 +64,7 @@ static int round_of(xargs_t *x)
 
 static bool wants_input(const xargs_t *x)
 {
-    return !x->input.ended && !x->halted && x->flying < x->window &&
-           x->input.looked == x->input.data.bytes;
+    return x->input.hungry && !x->input.ended && !x->halted && x->flying < x->window;
 }
 
 static int loop(xargs_t *x)

@@ -14,10 +14,10 @@
  *                              ^                  |   flight_retry
  *                              +------------------+
  *
- * 1. A job is fetched and shown when it is at the head of the list of those to be shown: there in the order of
- *    ends, or of the input (--keep-order). Only the first few of the list ask for their output ahead.
- * 2. Memory is bounded by the window: what is not asked for stays with the node that ran the job, and what is asked
- *    for is at most a log's window a stream.
+ * 1. A job is shown when it is at the head of the list of those to be shown: there in the order of ends, or of the
+ *    input (--keep-order). Its output is asked for as soon as it has landed.
+ * 2. Memory is bounded: at most XARGS_AHEAD jobs have landed and are not shown, else no more are sent out; each has at
+ *    most a log's first window a stream here, and the rest where it ran.
  * 3. One round of the loop sends all it has to say at once: a SUBMIT for all free places, and one write.
  */
 #ifndef BYRE__SCHED_CMD_XARGS_H
@@ -28,7 +28,7 @@
 #include "progress.h"
 #include "share.h"
 
-enum { XARGS_FAILED = 125, XARGS_MOST = 101, XARGS_WINDOW_MAX = 100000, XARGS_AHEAD = 16 };
+enum { XARGS_FAILED = 125, XARGS_MOST = 101, XARGS_WINDOW_MAX = 100000, XARGS_AHEAD = 1024 };
 enum xargs_halt { HALT_NEVER, HALT_SOON, HALT_NOW };
 
 typedef struct xargs_request {
@@ -73,6 +73,7 @@ typedef struct xargs_input {
     char separator;
     byre__pack_t data;
     size_t at, looked; /* taken; no separator before it */
+    bool hungry;       /* what is there is not enough for an item, or for a job */
     bool ended, failed;
     uint64_t bytes; /* of a regular file; 0: not known */
     uint64_t taken;
@@ -83,8 +84,8 @@ typedef struct xargs {
     byre_sched_t *sched;
     uint32_t context;
     xargs_input_t input;
-    uint32_t window, flying;
-    uint64_t seq, done, failed; /* jobs: made; landed for good; of these with a status but 0 */
+    uint32_t window, flying, landed; /* landed: and not shown */
+    uint64_t seq, done, failed;      /* jobs: made; landed for good; of these with a status but 0 */
     bool halted, out_of_memory;
     xargs_batch_t *batches;          /* those with jobs that fly */
     xargs_job_t *show, **show_end;   /* to be shown, in order */

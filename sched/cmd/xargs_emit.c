@@ -2,8 +2,8 @@
 /*
  * xargs_emit.c - what jobs wrote, job by job; see xargs.h.
  *
- * The first few of the list that have landed ask for their output, as far as a log's first window goes. It is
- * written, and the window opened again, only for the head of the list: one job's output is never in another's.
+ * Those that have landed ask for their output, as far as a log's first window goes. It is written, and the window
+ * opened again, only for the head of the list: one job's output is never in another's.
  */
 #include "xargs.h"
 
@@ -44,10 +44,9 @@ static int ask_log(xargs_t *x, xargs_job_t *job, int stream)
 
 int emit_ask(xargs_t *x)
 {
-    int error = BYRE_OK, ahead = 0;
+    int error = BYRE_OK;
 
-    for (xargs_job_t *job = x->show; job != NULL && error == BYRE_OK && ahead < XARGS_AHEAD;
-         job = job->next, ahead++) {
+    for (xargs_job_t *job = x->show; job != NULL && error == BYRE_OK; job = job->next) {
         uint64_t bytes[2] = { job->end.out_bytes, job->end.err_bytes };
 
         if (job->state != XARGS_LANDED) continue;
@@ -188,10 +187,8 @@ int emit_show(xargs_t *x)
                                      x->request->results, strerror(errno));
         x->show = job->next;
         if (x->show == NULL) x->show_end = &x->show;
+        x->landed--;
         flight_free(job);
-        /* One more is among the first now; nothing may come that would make us look again. */
-        error = emit_ask(x);
-        if (error != BYRE_OK) return error;
     }
     return BYRE_OK;
 }

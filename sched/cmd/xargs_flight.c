@@ -98,7 +98,7 @@ int flight_submit(xargs_t *x)
 {
     int error = BYRE_OK;
 
-    while (error == BYRE_OK && !x->halted && x->flying < x->window) {
+    while (error == BYRE_OK && !x->halted && x->flying < x->window && x->landed < XARGS_AHEAD) {
         xargs_batch_t *batch = make_batch(x);
 
         if (batch == NULL) break;
@@ -125,6 +125,7 @@ static void land(xargs_t *x, xargs_job_t *job)
         return;
     }
     job->state = XARGS_LANDED;
+    x->landed++;
     x->done++;
     x->failed += status != 0;
     if (status != 0 && x->request->halt != HALT_NEVER) x->halted = true;

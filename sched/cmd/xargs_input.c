@@ -57,6 +57,7 @@ void input_read(xargs_input_t *input)
     ssize_t n = read(input->fd, chunk, sizeof chunk);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    input->hungry = false;
     if (n <= 0) {
         input->ended = true;
         input->failed = n < 0;
@@ -85,6 +86,7 @@ static char *take(xargs_input_t *input)
 
     if (end == NULL) {
         input->looked = data->bytes;
+        input->hungry = true;
         return NULL;
     }
     *end = '\0';
@@ -97,7 +99,10 @@ char *input_next(xargs_input_t *input)
 {
     char *item;
 
-    if (input->data.bytes == input->at) return NULL;
+    if (input->data.bytes == input->at) {
+        input->hungry = true;
+        return NULL;
+    }
     do {
         item = take(input);
     } while (item != NULL && item[0] == '\0' &&
@@ -124,6 +129,7 @@ static char **gather(xargs_t *x, int most)
         input->at = at;
         input->looked = looked;
         input->taken = taken;
+        input->hungry = true;
     } else if (n > 0) {
         words = words_append(x->request->argv, items, n);
         x->out_of_memory |= words == NULL;

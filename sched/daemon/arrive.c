@@ -18,7 +18,14 @@
 #include "sched/daemon/run.h"
 #include "sched/daemon/wire.h"
 
-enum { DECIDING_MOST = 64, DEPTH_LEAST = 16, LOOK_MOST = 256, NUDGES_MOST = 32 };
+enum {
+    DECIDING_MOST = 64,
+    DEPTH_LEAST = 16,
+    LOOK_MOST = 256,
+    NUDGES_MOST = 32,
+    TRIES_ENDED = 2,
+    TRIES_TICK = 8
+};
 #define BACKLOG ((size_t)4 << 20) /* to a peer: above it no more jobs are sent to it */
 #define AGAIN_S 0.1
 
@@ -57,7 +64,7 @@ void arrive_again(job_t *job)
 {
     job_stage(job, STAGE_ARRIVING);
     job->node = -1;
-    job_list_prepend(list_of(job), job);
+    job_list_insert(list_of(job), job);
     byred.work |= WORK_ARRIVALS;
 }
 
@@ -133,7 +140,7 @@ void arrive_run(void)
     while (open_jobs.first != NULL && host_deciding() < DECIDING_MOST && peers_keep_up()) {
         job_t *job = open_jobs.first;
 
-        if (queue_count() >= depth()) {
+        if (queue_count() + host_deciding() >= depth()) {
             if (nudges == 0) {
                 break;
             }
@@ -147,12 +154,18 @@ void arrive_run(void)
     }
 }
 
-void arrive_nudge(void)
+/* A policy asks a few nodes only, and may miss the one that has room: some more tries than there is news. */
+static void nudge(uint32_t tries)
 {
     if (open_jobs.first != NULL && nudges < NUDGES_MOST) {
-        nudges++;
+        nudges += tries;
         byred.work |= WORK_ARRIVALS;
     }
+}
+
+void arrive_nudge(void)
+{
+    nudge(TRIES_ENDED);
 }
 
 double arrive_due(void)
@@ -163,7 +176,7 @@ double arrive_due(void)
 void arrive_tick(void)
 {
     again_at = INFINITY;
-    arrive_nudge();
+    nudge(TRIES_TICK);
     byred.work |= WORK_ARRIVALS;
 }
 
@@ -181,8 +194,8 @@ uint32_t arrive_movable(void)
 
 static bool suits(const job_t *job, int rank, uint32_t cpus, uint64_t mem)
 {
-    return job_is_home(job) && job->pin < 0 && job->cpus <= cpus && (job->mem == 0 || job->mem <= mem) &&
-           member_fits(rank, job->cpus, job->mem);
+    return job_is_home(job) && job->pin < 0 && job->cpus <= cpus &&
+           (job->mem == 0 || job->mem <= mem) && member_fits(rank, job->cpus, job->mem);
 }
 
 job_t *arrive_pick(int rank, uint32_t cpus, uint64_t mem)
@@ -233,26 +246,20 @@ void arrive_returned(int rank, const byre__job_id_t *id)
     if (job != NULL && job_is_home(job) && job->stage == STAGE_THERE && job->node == rank) {
         job_stage(job, STAGE_ARRIVING);
         job->node = -1;
-        job_list_prepend(list_of(job), job);
+        job_list_insert(list_of(job), job);
         look_again();
     }
 }
 
-static void lost_member(job_t *job, void *arg)
-{
-    int index = *(int *)arg;
-
-    if (!job_is_home(job) || job->node != index) {
-        return;
-    }
-    if (job->stage == STAGE_THERE) {
-        arrive_again(job);
-    } else if (job->stage == STAGE_ELSEWHERE) {
-        finish_away(job, member_name(index));
-    }
-}
-
+/* The newest first: each finds its place at the front of the list. */
 void arrive_member_gone(int index)
 {
-    jobs_each(lost_member, &index);
+    for (job_t *job = jobs_home_newest(), *next; job != NULL; job = next) {
+        next = job->older;
+        if (job->node == index && job->stage == STAGE_THERE) {
+            arrive_again(job);
+        } else if (job->node == index && job->stage == STAGE_ELSEWHERE) {
+            finish_away(job, member_name(index));
+        }
+    }
 }

@@ -4,7 +4,7 @@
  *
  *   C1 Nothing is read from a client before the pool is in step (D2): HELLO is answered when it is.
  *   C2 What a client has not read is bounded: rows and logs wait at CLIENT_FILL, output of jobs by their windows,
- *      and at CLIENT_MAX it is dropped.
+ *      and at CLIENT_MAX it is dropped; at CLIENTS_MAX for all of them, the one that has most.
  *   C3 A client goes at the end of a round only, so that nobody below holds a pointer to one that is gone.
  */
 #include <stdarg.h>
@@ -91,7 +91,9 @@ client_t *client_by_serial(uint64_t serial)
 {
     client_t *client = clients;
 
-    while (client != NULL && client->serial != serial) { client = client->next; }
+    while (client != NULL && client->serial != serial) {
+        client = client->next;
+    }
     return client != NULL && !client->dead ? client : NULL;
 }
 
@@ -103,10 +105,11 @@ static void hello(client_t *client, uint32_t tag, byre__unpack_t *payload)
     uint32_t version = byre__unpack_u32(payload);
 
     if (version != BYRE__TALK_VERSION) {
-        client_error(client, tag, BYRE_EPROTO,
-                     "this command speaks version %u, the daemon of node %s version %u: `byre down' and "
-                     "`byre up' start the new one",
-                     version, member_name(members_self()), BYRE__TALK_VERSION);
+        client_error(
+            client, tag, BYRE_EPROTO,
+            "this command speaks version %u, the daemon of node %s version %u: `byre down' and "
+            "`byre up' start the new one",
+            version, member_name(members_self()), BYRE__TALK_VERSION);
         return;
     }
     byre__pack_u32(&pack, BYRE__TALK_VERSION);
@@ -244,9 +247,13 @@ void clients_ready(void)
 
 static void bury(client_t *client)
 {
-    while (client->jobs != NULL) { finish_client_gone(client->jobs->job); }
+    while (client->jobs != NULL) {
+        finish_client_gone(client->jobs->job);
+    }
     ask_client_gone(client);
-    for (size_t i = 0; i < client->context_count; i++) { context_drop(client->contexts[i].context); }
+    for (size_t i = 0; i < client->context_count; i++) {
+        context_drop(client->contexts[i].context);
+    }
     free(client->contexts);
     loop_remove(&client->watch);
     byre__stream_fini(&client->stream);
@@ -255,6 +262,13 @@ static void bury(client_t *client)
         client->next->prev = client->prev;
     }
     free(client);
+}
+
+static void drop_slow(client_t *client)
+{
+    byred_log("a client does not read what it asked for (%zu bytes wait): it is dropped",
+              byre__stream_backlog(&client->stream));
+    client->dead = true;
 }
 
 static void write_out(client_t *client)
@@ -269,7 +283,8 @@ static void write_out(client_t *client)
     (void)byre__stream_flush(&client->stream);
     backlog = byre__stream_backlog(&client->stream);
     if (backlog > CLIENT_MAX) {
-        byred_log("a client does not read what it asked for (%zu bytes wait): it is dropped", backlog);
+        byred_log("a client does not read what it asked for (%zu bytes wait): it is dropped",
+                  backlog);
         client->dead = true;
     } else if (byred.ready) {
         loop_change(&client->watch, backlog != 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -278,6 +293,9 @@ static void write_out(client_t *client)
 
 void clients_flush(void)
 {
+    size_t waiting = 0, backlog, highest = 0;
+    client_t *most = NULL;
+
     for (client_t *client = clients, *next; client != NULL; client = next) {
         next = client->next;
         if (!client->dead) {
@@ -285,7 +303,17 @@ void clients_flush(void)
         }
         if (client->dead) {
             bury(client);
+            continue;
         }
+        backlog = byre__stream_backlog(&client->stream);
+        waiting += backlog;
+        if (backlog > highest) {
+            highest = backlog;
+            most = client;
+        }
+    }
+    if (waiting > CLIENTS_MAX) {
+        drop_slow(most); /* gone in the next round */
     }
 }
 

@@ -10,6 +10,8 @@
  */
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "sched/daemon/down.h"
 #include "sched/daemon/keeper_link.h"
@@ -123,9 +125,20 @@ void down_signal(void)
     byred.ending = true;
 }
 
+/* A socket that is gone says that the whole pool is: clients need not wonder whether this daemon has crashed, and
+ * who started mpirun knows that nothing is left for it to wait for. */
+static void remove_socket(void)
+{
+    char path[BYRE__STATE_PATH + 16];
+
+    snprintf(path, sizeof path, "%s/byred.sock", byred.dir);
+    (void)unlink(path);
+}
+
 /* The last round of the loop sends the answer. */
 static void end_all(void)
 {
+    remove_socket();
     client_t *client = down.client != 0 ? client_by_serial(down.client) : NULL;
 
     if (client != NULL) {

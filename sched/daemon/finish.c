@@ -6,6 +6,7 @@
  *      when the ledger has it: J2.
  *   F2 An attempt that is to be followed by another is over for the node that had it before the job is queued again.
  */
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,17 @@
 #include "sched/daemon/stream.h"
 #include "sched/daemon/wire.h"
 
+#define HANGUP_S 1.0
 #define HANGUP_GRACE_MS 5000
+
+/* A job whose client has gone, between HUP and TERM. */
+typedef struct hangup {
+    struct hangup *next;
+    job_t *job;
+    double due;
+} hangup_t;
+
+static hangup_t *hangups, *last_hangup; /* the oldest first */
 
 static void acknowledge(int node, const byre__job_id_t *id, uint32_t attempt, bool output_too)
 {
@@ -172,7 +183,7 @@ void finish_attempt(job_t *job, const byre__end_t *end, bool evicted)
         sync_after(job, true, again);
         return;
     }
-    if (evicted && told.detail[0] == '\0') {
+    if (evicted) {
         snprintf(told.detail, sizeof told.detail, "the owner of its node is back");
     }
     finish_job(job, &told);
@@ -203,7 +214,8 @@ void finish_away(job_t *job, const char *node)
     } else if (job->bits & JOB_KILLED) {
         finish_as(job, BYRE__END_LOST, 0, "its node was lost while it was being killed");
     } else {
-        byred_log("job %s is away: node %s is gone, and it may still run there", job_name(job), node);
+        byred_log("job %s is away: node %s is gone, and it may still run there", job_name(job),
+                  node);
         job_stage(job, STAGE_AWAY);
         snprintf(line, sizeof line, "node %s is lost; it may still run there: byre wait %s", node,
                  job_name(job));
@@ -259,11 +271,38 @@ void finish_force(job_t *job, int signal, uint32_t grace_ms)
     }
 }
 
+/* HUP, and time to heed it; what is there after that is ended. */
 void finish_client_gone(job_t *job)
 {
+    hangup_t *hangup;
+
     job_live_end(job);
     stream_orphan(job);
-    finish_force(job, SIGHUP, HANGUP_GRACE_MS);
+    (void)finish_kill(job, SIGHUP);
+    hangup = job_begun(job) ? calloc(1, sizeof *hangup) : NULL;
+    if (hangup != NULL) {
+        job_hold(job);
+        *hangup = (hangup_t){ .job = job, .due = byred_now() + HANGUP_S };
+        *(hangups != NULL ? &last_hangup->next : &hangups) = hangup;
+        last_hangup = hangup;
+    }
+}
+
+double finish_due(void)
+{
+    return hangups != NULL ? hangups->due : INFINITY;
+}
+
+void finish_tick(void)
+{
+    while (hangups != NULL && hangups->due <= byred_now()) {
+        hangup_t *hangup = hangups;
+
+        hangups = hangup->next;
+        finish_force(hangup->job, SIGTERM, HANGUP_GRACE_MS);
+        job_release(hangup->job);
+        free(hangup);
+    }
 }
 
 /* ---- between home and node --------------------------------------------------------------------- */
@@ -347,7 +386,8 @@ void finish_order(int rank, byre__unpack_t *payload)
     }
     if (job->stage == STAGE_WAITING) {
         queue_drop(rank, &id);
-    } else if (job->stage != STAGE_ENDED && (attempt == 0 || job->attempt == 0 || attempt == job->attempt)) {
+    } else if (job->stage != STAGE_ENDED &&
+               (attempt == 0 || job->attempt == 0 || attempt == job->attempt)) {
         run_kill(job, grace_ms);
     }
 }

@@ -213,8 +213,8 @@ static int check_structure(opening_t *opening, sqlite3 *handle)
         char said[96];
         const unsigned char *text = sqlite3_column_text(question, 0);
         (void)snprintf(said, sizeof said, "%s", text != NULL ? (const char *)text : "?");
-        said[strcspn(said, "\n")] = ' ';
-        if (strcmp(said, "ok ") != 0 && strcmp(said, "ok") != 0) error = damaged(opening, said);
+        for (char *line; (line = strchr(said, '\n')) != NULL;) *line = ' ';
+        if (strcmp(said, "ok") != 0) error = damaged(opening, said);
     }
     (void)sqlite3_finalize(question);
     return error;

@@ -175,11 +175,11 @@ void keeper_job_settle(keeper_t *k, keeper_job_t *job)
 void keeper_job_forget(keeper_t *k, keeper_job_t *job, bool output_too)
 {
     keeper_job_t **at = by_id(k, &job->id);
-    bool latest = keeper_job_latest(k, &job->id) == job;
+    const keeper_job_t *latest = keeper_job_latest(k, &job->id);
     keeper_stream_close(k, job);
-    if (output_too && latest) keeper_spool_remove(k, job);
-    while (*at != job) at = &(*at)->next_by_id;
-    *at = job->next_by_id;
+    if (output_too && latest != NULL && latest == job) keeper_spool_remove(k, job);
+    while (*at != NULL && *at != job) at = &(*at)->next_by_id;
+    if (*at != NULL) *at = job->next_by_id;
     *job->link = job->next;
     if (job->next != NULL) job->next->link = job->link;
     job->next = k->dead;

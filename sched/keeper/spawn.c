@@ -25,12 +25,11 @@
 
 /* Sanitizers keep notes of the memory: the child gets a copy of it there. *child is shared in any case. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
 enum { SHARED = CLONE_VFORK };
 #else
 enum { SHARED = CLONE_VM | CLONE_VFORK };
 #endif
-
-enum { STACK = 64 << 10 };
 
 /* ---- clone ----------------------------------------------------------------------------------------- */
 
@@ -78,6 +77,16 @@ static pid_t clone_into(int group, keeper_child_t *child)
 }
 #endif
 
+#ifdef SANITIZED
+static pid_t clone_plain(keeper_child_t *child)
+{
+    long pid = syscall(SYS_clone, (unsigned long)(SHARED | SIGCHLD), NULL, NULL, NULL, NULL);
+    if (pid == 0) keeper_child_run(child);
+    return (pid_t)pid;
+}
+#else
+enum { STACK = 64 << 10 };
+
 static int enter(void *child)
 {
     keeper_child_run(child);
@@ -94,6 +103,7 @@ static pid_t clone_plain(keeper_child_t *child)
     }
     return clone(enter, stack + STACK, SHARED | SIGCHLD, child);
 }
+#endif
 
 /* ENOMEM, EAGAIN and EMFILE are the machine's state; anything else says that cgroups are not for us. */
 static pid_t clone_job(keeper_t *k, keeper_job_t *job, keeper_child_t *child)
@@ -140,21 +150,34 @@ static bool same_name(const char *a, const char *b)
     return strncmp(a, b, name) == 0 && b[name] == '=';
 }
 
-/* Those of the context, but for what is said anew; then ours. One block, freed with free. */
+static size_t count_of(char *const *texts)
+{
+    size_t n = 0;
+    while (texts[n] != NULL) n++;
+    return n;
+}
+
+static bool names_one(char *const *texts, const char *variable)
+{
+    for (; *texts != NULL; texts++)
+        if (same_name(*texts, variable)) return true;
+    return false;
+}
+
+/* Those of the context, over them those of the order, over these the job's own; then ours. One block, freed
+ * with free. */
 static char **environment(const keeper_order_t *order, char *const *ours)
 {
-    size_t count = 0, extras = 0;
-    while (order->extra[extras] != NULL) extras++;
-    char **env = malloc((order->context->variables + extras + 3) * sizeof *env);
+    char *const *own = order->spec.env, *const *extra = order->extra;
+    size_t count = 0;
+    char **env = malloc((order->context->variables + count_of(extra) + count_of(own) + 3) * sizeof *env);
     if (env == NULL) return NULL;
-    for (char **given = order->context->context.env; *given != NULL; given++) {
-        size_t i = 0;
-        while (i < extras && !same_name(order->extra[i], *given)) i++;
-        if (i == extras) env[count++] = *given;
-    }
-    for (size_t i = 0; i < extras; i++)
-        if (!same_name(ours[0], order->extra[i]) && !same_name(ours[1], order->extra[i]))
-            env[count++] = order->extra[i];
+    for (char **given = order->context->context.env; *given != NULL; given++)
+        if (!names_one(extra, *given) && !names_one(own, *given)) env[count++] = *given;
+    for (; *extra != NULL; extra++)
+        if (!names_one(own, *extra) && !names_one(ours, *extra)) env[count++] = *extra;
+    for (; *own != NULL; own++)
+        if (!names_one(ours, *own)) env[count++] = *own;
     env[count++] = ours[0];
     env[count++] = ours[1];
     env[count] = NULL;
@@ -275,7 +298,7 @@ void keeper_spawn(keeper_t *k, keeper_job_t *job, keeper_order_t *order)
 {
     char id[BYRE__JOB_ID], names[3][BYRE__JOB_ID + 8];
     char keeper_is[KEEPER_IDENTITY + 32], job_is[BYRE__JOB_ID + 16];
-    char *ours[] = { keeper_is, job_is };
+    char *ours[] = { keeper_is, job_is, NULL };
     int theirs[3] = { -1, -1, -1 };
 
     snprintf(keeper_is, sizeof keeper_is, "BYRE_KEEPER=%s/%u", k->identity, job->attempt);

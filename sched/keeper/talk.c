@@ -240,7 +240,7 @@ static bool on_quit(keeper_t *k, byre__unpack_t *payload)
 static bool handle(keeper_t *k, uint16_t type, byre__unpack_t *payload)
 {
     static bool (*const handlers[])(keeper_t *, byre__unpack_t *) = {
-        [BYRE__KEEP_HELLO - BYRE__KEEP_HELLO] = on_hello,
+        [0] = on_hello,
         [BYRE__KEEP_CONTEXT - BYRE__KEEP_HELLO] = on_context,
         [BYRE__KEEP_FREE - BYRE__KEEP_HELLO] = on_free,
         [BYRE__KEEP_START - BYRE__KEEP_HELLO] = on_start,

@@ -158,7 +158,7 @@ static void draw_question(frame_t *frame, const view_t *view, const model_t *mod
               byre__job_id_format(&view->job, id), job != NULL ? job->name : "gone");
 }
 
-static void draw_keys(frame_t *frame, const view_t *view)
+static void draw_keys(frame_t *frame, const view_t *view, const model_t *model)
 {
     size_t last = view->jobs.top + (size_t)(view->jobs.height > 0 ? view->jobs.height : 0);
     char left[256], right[64] = "", one[64] = "";
@@ -166,7 +166,8 @@ static void draw_keys(frame_t *frame, const view_t *view)
     if (view->node[0] != '\0') snprintf(one, sizeof one, " on %s", view->node);
     if (last > view->jobs.count) last = view->jobs.count;
     if (view->jobs.count > 0 && view->jobs.height > 0)
-        snprintf(right, sizeof right, "%zu-%zu of %zu", view->jobs.top + 1, last, view->jobs.count);
+        snprintf(right, sizeof right, "%zu-%zu of %zu%s", view->jobs.top + 1, last,
+                 view->jobs.count, model_not_listed(model) ? "+" : "");
     if (frame->cols < NARROW)
         snprintf(left, sizeof left, "h help q quit  %s%s", view_states_name(view->states), one);
     else
@@ -183,7 +184,7 @@ static void draw_below(frame_t *frame, const view_t *view, const model_t *model)
     else if (view->note[0] != '\0')
         frame_add(frame, view->note_is_alert ? FRAME_ALERT : FRAME_TITLE, "%s", view->note);
     else
-        draw_keys(frame, view);
+        draw_keys(frame, view, model);
 }
 
 /* ---- all ------------------------------------------------------------------------------------------- */
@@ -246,5 +247,8 @@ bool draw_plain(frame_t *frame, view_t *view, const model_t *model)
     draw_above(frame, view, model);
     draw_nodes(frame, view, model, nodes);
     if (jobs > 0) draw_jobs(frame, view, model, jobs);
+    if (model_not_listed(model) > 0)
+        frame_add(frame, FRAME_PLAIN, "(and %llu more that wait or run)",
+                  (unsigned long long)model_not_listed(model));
     return true;
 }

@@ -161,6 +161,16 @@ static void await_round(void)
     } while (pool.rounds == before);
 }
 
+/* A question that was not answered: then something is missing in what is printed. */
+static bool said_so(void)
+{
+    bool is_alert = view.note_is_alert;
+
+    if (is_alert) byre__cmd_fail(&command, "%s", view.note);
+    view.note_is_alert = false;
+    return is_alert;
+}
+
 static int columns_of_output(void)
 {
     const char *text = getenv("COLUMNS");
@@ -183,7 +193,8 @@ static int once(void)
     done = done && draw_plain(&frame, &view, &model);
     for (int i = 0; done && i < frame.used; i++) puts(frame.lines[i].text);
     frame_fini(&frame);
-    return done ? BYRE__CMD_OK : byre__cmd_fail(&command, "%s", byre_strerror(BYRE_ENOMEM));
+    if (!done) return byre__cmd_fail(&command, "%s", byre_strerror(BYRE_ENOMEM));
+    return said_so() ? BYRE__CMD_FAILED : BYRE__CMD_OK;
 }
 
 static int lines_of_json(const request_t *request)
@@ -192,6 +203,7 @@ static int lines_of_json(const request_t *request)
         await_round();
         model.now_ms = text_now_ms();
         json_write(stdout, &model);
+        (void)said_so();
         if (fflush(stdout) != 0) break; /* main says so */
         if (!model.up && (request->count == 0 || i + 1 < request->count))
             (void)poll(NULL, 0, pool_wait_ms(&pool));

@@ -13,8 +13,10 @@
 enum {
     HELLO_MS = 300,
     RETRY_MS = 1000,
-    OPEN_ALL = 4096, /* jobs asked for, over all homes */
-    ENDED_ALL = 512,
+    OPEN_ALL = 1000, /* jobs asked for, over all homes: each is a message between daemons */
+    ENDED_ALL = 200,
+    OPEN_LEAST = MODEL_LISTED_LEAST, /* of one home */
+    ENDED_LEAST = 10,
     HOMES_EACH = 64 /* with more homes they are asked for together */
 };
 
@@ -127,12 +129,17 @@ static bool ask_jobs(pool_t *pool, uint8_t what, uint32_t most, const char *home
     if (home != NULL) {
         snprintf(first.home, sizeof first.home, "%s", home);
         byre__pack_job_id(&pack, &first);
-        byre__pack_u64(&pack, INT64_MAX);
+        byre__pack_u64(&pack, INT64_MAX - 1); /* all: ids are less than 2^63 */
     }
     done = ask(pool, BYRE__ASK_LIST, &pack, &pool->round.last);
     byre__pack_fini(&pack);
     pool->round.pending += done;
     return done;
+}
+
+static uint32_t at_least(uint32_t number, uint32_t least)
+{
+    return number > least ? number : least;
 }
 
 /* Each home by itself: else the first ones use up what may be asked for. */
@@ -149,8 +156,8 @@ static bool ask_all_jobs(pool_t *pool)
         const char *name = round->nodes[i].name;
 
         if (round->nodes[i].state == BYRE__NODE_GONE) continue;
-        if (!ask_jobs(pool, 1, OPEN_ALL / homes, name) ||
-            !ask_jobs(pool, 2, ENDED_ALL / homes, name))
+        if (!ask_jobs(pool, 1, at_least(OPEN_ALL / homes, OPEN_LEAST), name) ||
+            !ask_jobs(pool, 2, at_least(ENDED_ALL / homes, ENDED_LEAST), name))
             return false;
     }
     return true;
@@ -314,7 +321,7 @@ bool pool_take(pool_t *pool)
 {
     byre__frame_t frame;
     byre__unpack_t say;
-    int got, filled;
+    int got = 0, filled;
 
     if (pool->sched == NULL) return false;
     filled = byre__stream_fill(&pool->sched->stream);

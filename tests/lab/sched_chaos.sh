@@ -122,7 +122,7 @@ while read -r id restartable; do
     esac
     node=$(sed -n 's/.*"node": "\([^"]*\)".*/\1/p' <<<"$row")
     case $row in
-    *'"lost": true'* | *'"how": "lost"'*)
+    *'"end": "lost"'*)
         lost=$((lost + 1))
         grep -qx "$node" "$WORK/broken" || {
             echo "$id: lost on $node, to which nothing happened: $row"

@@ -60,7 +60,7 @@ complains() {
 # ---- words ---------------------------------------------------------------------------------------
 
 "$bench" --help >"$WORK/help" || fail "--help: exit status $?"
-for word in p2p ring am service dsm machine compare --json --csv --plot --quick --reps --sizes Examples; do
+for word in p2p ring am service dsm sched machine compare --json --csv --plot --quick --reps --sizes Examples; do
     grep -q -e "$word" "$WORK/help" || fail "--help does not name $word"
 done
 expect "one help in a job" 1 "$(run_mpi 2 "$bench" --help | grep -c '^Usage')"
@@ -152,6 +152,27 @@ job 3 "$bench" dsm --quick --json --reps 1 --variants forwarded,upgrade
 check_json "dsm, three ranks"
 at_most "messages a forwarded read miss takes" 4 "$(value dsm.messages read_miss.forwarded)"
 expect "upgrades: rows" 2 "$(grep -c '"bench":"dsm.upgrade"' "$WORK/out")"
+
+# On a pool of its own, which it leaves nothing of. Under mpirun: that must not matter to `byre up'.
+if [ -x "$BYRE_BIN/byred" ]; then
+    export BYRE_STATE=$WORK/state
+    mkdir -m 700 "$BYRE_STATE"
+    job 1 "$bench" sched --quick --json --reps 1
+    check_json sched
+    has sched.run here
+    has sched.xargs attached
+    has sched.submit detached
+    expect "sched: rows" 3 "$(wc -l <"$WORK/out")"
+    expect "sched: nodes" 3 "$(grep -c '"n":1,' "$WORK/out")"
+    job 1 "$bench" sched --quick --json --reps 1 --peers --variants xargs_p8
+    check_json "sched, peers"
+    has sched.peer xargs_p8
+    expect "sched: daemons that are left" "" "$(pgrep -fa "^[^ ]*byred(-keeper)? .*$BYRE_STATE")"
+    complains "sched: unknown variant" 'no variant "bogus"' sched --variants bogus
+fi
+said=$(run_mpi 2 "$bench" sched 2>&1 >/dev/null)
+expect "two ranks, sched: exit status" 2 $?
+case $said in *"one rank is enough"*) ;; *) fail "two ranks, sched: $said" ;; esac
 
 job 3 "$bench" ring --quick --json --reps 2
 check_json ring

@@ -13,7 +13,10 @@ is_running() { ps_of "$1" | grep -q ' running '; }
 is_away() { ps_of "$1" | grep -q ' away '; }
 is_ended() { ps_of "$1" | grep -q ' ended '; }
 is_gone() { byre nodes | grep -q "^$1 *gone"; }
-none_open() { ! byre ps --json 2>/dev/null | grep -q '"id"'; }
+none_open() {
+    byre ps --json >"$WORK/ps" 2>&1 || { cat "$WORK/ps" >&2; return 1; }
+    ! grep -q '"id"' "$WORK/ps"
+}
 has_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 # ---- the way of a job ----------------------------------------------------------------------------

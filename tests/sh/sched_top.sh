@@ -1,24 +1,25 @@
 #!/usr/bin/env bash
 # `byre top' on a terminal (of util-linux's script) and without one, beside a daemon that runs nothing, which is killed and
-# started again; then, if `byre up' can be, beside a real one.
+# started again; then beside two real ones.
 # time-limit: 120
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/support/pool.sh
+. "$BYRE_SRCDIR/tests/support/pool.sh"
 
 fake=$BYRE_OBJ/tests/sh/sched_fake
 [ -x "$BYRE_BIN/byre-top" ] || skip "byre-top is not built"
 [ -x "$fake" ] || skip "sched_fake is not built"
 command -v script >/dev/null || skip "script is missing (Debian: apt-get install bsdutils)"
 
-export BYRE_STATE=$WORK/state BYRE_POOL=toptest LC_ALL=C.UTF-8 TERM=xterm
+export BYRE_POOL=toptest LC_ALL=C.UTF-8 TERM=xterm
 unset COLUMNS LINES
-mkdir -m 700 "$BYRE_STATE"
 screen=$WORK/screen
-fake_pid='' script_pid='' real=''
+fake_pid='' script_pid=''
 
 clean_up() {
     [ -z "$script_pid" ] || kill -9 "$script_pid" 2>/dev/null
     [ -z "$fake_pid" ] || kill "$fake_pid" 2>/dev/null
-    [ -z "$real" ] || run_byre down --kill >/dev/null 2>&1
+    pool_end
     rm -rf "$WORK"
 }
 trap clean_up EXIT
@@ -114,7 +115,7 @@ on_screen() {
 press() {
     local at
     at=$(wc -c <"$screen")
-    printf "$1" >&9
+    printf '%b' "$1" >&9
     await "after $1: $2" seen_since "$at" "$2"
 }
 
@@ -165,8 +166,7 @@ stty -F "$(cat "$WORK/tty")" rows 24 cols 80
 press 'a' 'k kill'
 
 # Without a daemon it goes on, and finds the next one.
-kill -9 "$fake_pid"
-wait "$fake_pid" 2>/dev/null
+{ kill -9 "$fake_pid" && wait "$fake_pid"; } 2>/dev/null
 press '' 'NO DAEMON: the daemon of this node has ended'
 press '' 'Trying again; what is below is'
 start_fake
@@ -189,25 +189,40 @@ kill "$fake_pid"
 wait "$fake_pid" 2>/dev/null
 fake_pid=''
 
-# ---- a real daemon ---------------------------------------------------------------------------------------
+# ---- real daemons ----------------------------------------------------------------------------------------
 
-{ [ -x "$BYRE_BIN/byred" ] && run_byre help up >/dev/null 2>&1; } || exit 0
 export BYRE_POOL=topreal
-run_byre up --slots 2 >"$WORK/up" 2>&1 || fail "byre up: $(cat "$WORK/up")"
-real=yes
+pool_up 2 --slots 1 --policy threshold
 run_byre submit --array 0-4 sleep 300 >/dev/null || fail "submit"
 
+# counts RUNNING QUEUED: of the jobs, as --once has them.
 counts() {
     run_byre top --once >"$WORK/once" && [ "$(grep -c ' running .* sleep 300$' "$WORK/once")" = "$1" ] &&
         [ "$(grep -c ' queued .* sleep 300$' "$WORK/once")" = "$2" ]
 }
 await "two run, three wait" counts 2 3
-grep -q '^1 of 1 nodes up; slots 2/2; 2 running, 3 waiting' "$WORK/once" || fail "the counts: $(cat "$WORK/once")"
+grep -q '^2 of 2 nodes up; slots 2/2; 2 running, 3 waiting' "$WORK/once" || fail "the counts: $(cat "$WORK/once")"
 begin -d 0.2
 press '\033[B' '2 running, 3 waiting'
-press 'k' 'Kill '
+press 'k' 'Kill t1.'
 press 'K' 'was sent KILL.'
 press '' 'sigKILL'
 press '' '2 running, 2 waiting'
 printf 'q' >&9
-ended 0 "q with a real daemon"
+ended 0 "q with real daemons"
+
+# Of 300 KB the end is shown, not the beginning, and then what comes.
+run_byre kill 1..5 >/dev/null
+# shellcheck disable=SC2016 # it is for that shell
+id=$(run_byre submit sh -c 'seq 50000; while [ ! -e "$0" ]; do sleep 0.1; done; echo and more' "$WORK/go") || fail "submit"
+begin -d 0.2
+press 'f' 'f: running'
+press '\033[B' "$id running"
+press 'l' "stdout of $id"
+press '' '49999'
+press '' '(its end'
+touch "$WORK/go"
+press '' 'and more'
+press '\033[H' 'scrolled up'
+printf 'qq' >&9
+ended 0 "the log of a real job"

@@ -34,15 +34,15 @@ enum { KW_JOBS = 4096, KW_LIMIT_MS = KW_LIMIT };
 
 typedef struct kw_job {
     bool started, ended, in_state;
+    bool keep, hold; /* keep what comes; do not open the window again */
     uint32_t attempt;
-    int64_t pid;
     int ends; /* how often it was told */
+    int64_t pid;
     byre__end_t end;
     char *out[2]; /* what came, with a zero byte behind it */
     size_t out_bytes[2];
     uint64_t out_sum[2], out_total[2];
-    uint64_t room;   /* granted for stdin so far, without the first 64 KiB */
-    bool keep, hold; /* keep what comes; do not open the window again */
+    uint64_t room; /* granted for stdin so far, without the first 64 KiB */
 } kw_job_t;
 
 typedef struct kw {
@@ -52,7 +52,8 @@ typedef struct kw {
     kw_job_t jobs[KW_JOBS];
     uint32_t states, state_count;
     bool groups;
-    bool lenient; /* there are jobs that are not ours */
+    const char *nodes; /* memory nodes for the next orders; NULL: any */
+    bool lenient;      /* there are jobs that are not ours */
 } kw_t;
 
 /* ---- small things ------------------------------------------------------------------------------------ */
@@ -142,8 +143,8 @@ KW_MAYBE int kw_count_marked(const char *mark)
     return count;
 }
 
-/* But for cgroups, of which it keeps as many as there were jobs at once. */
-KW_MAYBE int kw_count_fds(pid_t pid)
+/* Open descriptors, but for cgroups, of which it keeps as many as there were jobs at once; those separately. */
+KW_MAYBE int kw_count_fds_of(pid_t pid, bool of_groups)
 {
     char path[64], target[600];
     int count = 0;
@@ -153,14 +154,27 @@ KW_MAYBE int kw_count_fds(pid_t pid)
     for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
         ssize_t n = readlinkat(dirfd(list), entry->d_name, target, sizeof target - 1);
         target[n > 0 ? n : 0] = '\0';
-        count += strstr(target, "byre-keeper-") == NULL;
+        count += (strstr(target, "byre-keeper-") != NULL) == of_groups;
     }
     closedir(list);
     return count;
 }
 
+KW_MAYBE int kw_count_fds(pid_t pid)
+{
+    return kw_count_fds_of(pid, false);
+}
+
+/* Does the system let it make cgroups? */
+KW_MAYBE bool kw_has_groups(const kw_t *w)
+{
+    return kw_count_fds_of(kw_keeper(w), true) > 0;
+}
+
+/* A sanitizer's memory says nothing about the keeper's: 0. */
 KW_MAYBE long kw_rss_kb(pid_t pid)
 {
+    if (getenv("BYRE_SANITIZED") != NULL) return 0;
     char path[64];
     snprintf(path, sizeof path, "/proc/%d", pid);
     const char *text = kw_read(path, "status"), *at = strstr(text, "VmRSS:");
@@ -396,7 +410,7 @@ KW_MAYBE void kw_order(kw_t *w, uint64_t number, uint32_t attempt, uint32_t flag
     byre__pack_u64(&pack, w->key.b);
     byre__pack_spec(&pack, &spec);
     byre__pack_text(&pack, cpus);
-    byre__pack_text(&pack, "");
+    byre__pack_text(&pack, w->nodes);
     byre__pack_texts(&pack, extra);
     kw_put(w, BYRE__KEEP_START, &pack);
 }
@@ -499,6 +513,9 @@ KW_MAYBE void kw_destroy(kw_t *w)
     ck_assert(!kw_exists(w, "keeper.sock"));
     ck_assert(!kw_exists(w, "spool"));
     ck_assert(!kw_exists(w, "ends"));
+    const char *log = kw_read(w->dir, "keeper.log");
+    ck_assert_msg(strstr(log, "Sanitizer") == NULL && strstr(log, "runtime error") == NULL, "%s",
+                  log);
     kw_remove(w);
 }
 

@@ -116,16 +116,15 @@ START_TEST(limits_umask_directory_and_descriptors)
     context.soft[RLIMIT_STACK] = 4 << 20;
     kw_context(w, &context);
     byre__context_fini(&context);
-    kw_start(
-        w, 1, 0,
-        "pwd; umask; ulimit -Sn; ulimit -Hn; ulimit -c; ulimit -Ss; ls /proc/$$/fd | tr '\\n' ' ';"
-        "echo; readlink /proc/$$/fd/0; grep -E 'SigBlk|SigIgn' /proc/$$/status | tr -d '\\t\\n'; "
-        "echo;"
-        "test $$ = $(ps -o sid= -p $$) && test $$ = $(ps -o pgid= -p $$) && echo leader;"
-        "cat /proc/self/oom_score_adj");
+    kw_start(w, 1, 0,
+             "pwd; umask; ulimit -Sn; ulimit -Hn; ulimit -c; ulimit -Ss; ls /proc/$$/fd;"
+             "readlink /proc/$$/fd/0; grep -E 'SigBlk|SigIgn' /proc/$$/status | tr -d '\\t\\n'; "
+             "echo;"
+             "test $$ = $(ps -o sid= -p $$) && test $$ = $(ps -o pgid= -p $$) && echo leader;"
+             "cat /proc/self/oom_score_adj");
     KW_ENDS(w, 1, BYRE__END_EXITED, 0);
     ck_assert_str_eq(kw_read(w->dir, "spool/t.1.out"),
-                     "/usr\n0031\n123\n456\n0\n4096\n0 1 2 \n/dev/null\n"
+                     "/usr\n0031\n123\n456\n0\n4096\n0\n1\n2\n/dev/null\n"
                      "SigBlk:0000000000000000SigIgn:0000000000000000\nleader\n0\n");
     kw_destroy(w);
 }
@@ -162,6 +161,23 @@ START_TEST(processors)
     kw_put(w, BYRE__KEEP_BIND, &pack);
     byre__stream_drain(&w->stream);
     KW_UNTIL(strstr(kw_read(proc, "status"), expected) != NULL);
+    kw_destroy(w);
+}
+END_TEST
+
+START_TEST(memory_nodes)
+{
+    if (access("/proc/self/numa_maps", F_OK) != 0) return; /* no policies in this kernel */
+    kw_t *w = kw_create(_i);
+    w->nodes = "0";
+    kw_start(w, 1, 0, "head -n 1 /proc/self/numa_maps");
+    w->nodes = NULL;
+    kw_start(w, 2, 0, "head -n 1 /proc/self/numa_maps");
+    KW_ENDS(w, 1, BYRE__END_EXITED, 0);
+    KW_ENDS(w, 2, BYRE__END_EXITED, 0);
+    const char *text = kw_read(w->dir, "spool/t.1.out");
+    ck_assert_msg(strstr(text, " bind:0") != NULL || strstr(text, " prefer:0") != NULL, "%s", text);
+    ck_assert_ptr_nonnull(strstr(kw_read(w->dir, "spool/t.2.out"), " default"));
     kw_destroy(w);
 }
 END_TEST
@@ -259,6 +275,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_environment_is_the_one_given, 0, 2);
     tcase_add_loop_test(tcase, limits_umask_directory_and_descriptors, 0, 2);
     tcase_add_loop_test(tcase, processors, 0, 2);
+    tcase_add_test(tcase, memory_nodes);
     tcase_add_loop_test(tcase, two_keepers_and_two_starts, 0, 2);
     tcase_add_loop_test(tcase, forgetting, 0, 2);
     tcase_add_loop_test(tcase, no_descriptors_left, 0, 2);

@@ -173,7 +173,41 @@ START_TEST(garbage)
     KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGKILL);
     ck_assert_int_eq(kill(keeper, SIGTERM), 0);
     KW_UNTIL(kw_gone(keeper));
+    byre__stream_fini(&w->stream);
     kw_remove(w);
+}
+END_TEST
+
+/* Even if the directory and the socket were open to all. */
+START_TEST(another_user)
+{
+    if (geteuid() != 0) return; /* nobody else to be */
+    kw_t *w = kw_create(_i);
+    char path[600];
+    int status;
+    snprintf(path, sizeof path, "%s/keeper.sock", w->dir);
+    struct stat socket_status;
+    ck_assert_int_eq(stat(path, &socket_status), 0);
+    ck_assert_uint_eq(socket_status.st_mode & 0777, 0600);
+    ck_assert_int_eq(chmod(w->dir, 0711) | chmod(path, 0666), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        byre__frame_t frame;
+        byre__unpack_t payload;
+        byre__stream_t stream;
+        byre__pack_t pack = { 0 };
+        if (setgid(65534) != 0 || setuid(65534) != 0) _exit(2);
+        int fd = byre__unix_connect(w->dir, "keeper.sock");
+        if (fd < 0) _exit(errno == EACCES ? 0 : 3); /* TMPDIR itself may be closed */
+        byre__stream_init(&stream, fd);
+        byre__pack_u32(&pack, BYRE__TALK_VERSION);
+        byre__stream_put(&stream, BYRE__KEEP_HELLO, 0, &pack);
+        _exit(byre__stream_await(&stream, &frame, &payload, KW_LIMIT_MS) == BYRE_EPEER ? 0 : 4);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    kw_hello(w); /* the daemon that was there is still there */
+    kw_destroy(w);
 }
 END_TEST
 
@@ -208,6 +242,7 @@ int main(void)
     tcase_add_loop_test(tcase, no_descriptor_and_no_memory_is_lost, 0, 2);
     tcase_add_test(tcase, a_daemon_that_does_not_listen);
     tcase_add_test(tcase, garbage);
+    tcase_add_test(tcase, another_user);
     tcase_add_test(tcase, ids_that_are_paths);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -86,6 +86,7 @@ START_TEST(more_input_than_room_is_an_error_of_the_daemon)
     KW_AWAIT(w, w->jobs[2].started);
     kw_stdin(w, 1, data, 200 << 10);
     while (kw_step_for(w, KW_LIMIT_MS)) {}
+    byre__stream_fini(&w->stream);
     kw_connect(w);
     ck_assert(w->jobs[1].in_state && !w->jobs[1].ended && w->jobs[2].in_state);
     free(data);

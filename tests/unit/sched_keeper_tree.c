@@ -105,10 +105,7 @@ START_TEST(a_daemon_without_traces)
     kw_kill(w, 2, 0);
     KW_ENDS(w, 2, BYRE__END_SIGNAL, SIGKILL);
     /* Only a cgroup can tell whose it was; otherwise it goes when the last job has gone. */
-    bool has_groups = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ||
-                      access("/sys/fs/cgroup/unified/cgroup.controllers", F_OK) == 0;
-    if (_i == 1 && has_groups && !has(w, "keeper.log", "no cgroups"))
-        ck_assert_int_eq(marked("notrace"), 0);
+    if (kw_has_groups(w)) ck_assert_int_eq(marked("notrace"), 0);
     kw_kill(w, 1, 0);
     KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGKILL);
     KW_UNTIL(marked("notrace") == 0);
@@ -143,7 +140,7 @@ END_TEST
 
 static void forker_body(void)
 {
-    int fd = (int)write(1, "1\n", 2);
+    if (write(1, "1\n", 2) != 2) _exit(1);
     for (int chain = 0; chain < 3; chain++) {
         if (fork() != 0) continue;
         /* One after the other, each in a session of its own: never more than two of a chain. */
@@ -162,7 +159,6 @@ static void forker_body(void)
         break;
     }
     for (;;) pause();
-    (void)fd;
 }
 
 /* ---- pause ------------------------------------------------------------------------------------------------------ */
@@ -249,6 +245,44 @@ START_TEST(the_next_keeper_knows)
 }
 END_TEST
 
+/* Wherever it was: what was said is still true, what had started has an end, and nothing runs any more. */
+START_TEST(killed_at_any_moment)
+{
+    enum { ROUNDS = 12, JOBS = 24 };
+    static const char *const scripts[] = { "true",
+                                           "export TREE=moment; setsid sleep 1000 & sleep 1000",
+                                           "echo x; exit 3", "TREE=moment exec sleep 1000" };
+    kw_t *w = kw_create(_i);
+    for (int round = 0; round < ROUNDS; round++) {
+        static kw_job_t said[JOBS + 1];
+        for (uint64_t i = 1; i <= JOBS; i++)
+            kw_start(w, i, i % 8 == 1 ? BYRE__JOB_STREAMS : 0, scripts[i % 4]);
+        int seen = 0;
+        do { /* another moment each time */
+            seen = 0;
+            for (int i = 1; i <= JOBS; i++) seen += w->jobs[i].started;
+        } while (seen < 2 * round && kw_step_for(w, KW_LIMIT_MS));
+        kill_keeper(w);
+        memcpy(said, w->jobs, sizeof said);
+        memset(w->jobs, 0, sizeof w->jobs);
+        ck_assert_int_eq(kw_run_keeper(w), 0);
+        ck_assert_int_eq(marked("moment"), 0);
+        kw_connect(w);
+        for (uint64_t i = 1; i <= JOBS; i++) {
+            const kw_job_t *job = &w->jobs[i];
+            ck_assert(job->in_state || !said[i].started);
+            ck_assert(job->ended || !job->in_state);
+            if (said[i].ended) ck_assert_int_eq(job->end.kind, said[i].end.kind);
+            if (job->in_state) kw_forget(w, i, true);
+        }
+        memset(w->jobs, 0, sizeof w->jobs);
+        kw_hello(w);
+        ck_assert_uint_eq(w->state_count, 0);
+    }
+    kw_destroy(w);
+}
+END_TEST
+
 START_TEST(a_keeper_told_to_end)
 {
     kw_t *w = kw_create(_i);
@@ -263,6 +297,33 @@ START_TEST(a_keeper_told_to_end)
     ck_assert_int_eq(kw_run_keeper(w), 0);
     kw_connect(w);
     KW_ENDS(w, 1, BYRE__END_EXITED, 8);
+    kw_destroy(w);
+}
+END_TEST
+
+/* Told to go when it has nothing to do: it has, as long as a job runs or an end has not been heard. */
+START_TEST(not_before_all_is_told)
+{
+    kw_t *w = kw_create(_i);
+    pid_t keeper = kw_keeper(w);
+    char go[600], script[800];
+    snprintf(go, sizeof go, "%s/go", w->dir);
+    snprintf(script, sizeof script, "echo 1; while test ! -e %s; do sleep 0.02; done; exit 4", go);
+    kw_start(w, 1, 0, script);
+    byre__pack_t pack = { 0 };
+    byre__pack_u8(&pack, 0);
+    kw_put(w, BYRE__KEEP_QUIT, &pack);
+    first_pid(w, 1);
+    kw_disconnect(w);
+    close(open(go, O_CREAT | O_WRONLY, 0600));
+    kw_connect(w);
+    KW_ENDS(w, 1, BYRE__END_EXITED, 4);
+    byre__pack_u8(&pack, 0);
+    kw_put(w, BYRE__KEEP_QUIT, &pack);
+    kw_disconnect(w); /* its end has not been forgotten yet */
+    kw_connect(w);
+    ck_assert(w->jobs[1].in_state);
+    ck_assert_int_eq(kw_keeper(w), keeper);
     kw_destroy(w);
 }
 END_TEST
@@ -300,7 +361,9 @@ int main(void)
     tcase_add_loop_test(tcase, a_job_that_forks_on_and_on, 0, 2);
     tcase_add_loop_test(tcase, frozen, 0, 2);
     tcase_add_loop_test(tcase, the_next_keeper_knows, 0, 2);
+    tcase_add_loop_test(tcase, killed_at_any_moment, 0, 2);
     tcase_add_loop_test(tcase, a_keeper_told_to_end, 0, 2);
+    tcase_add_test(tcase, not_before_all_is_told);
     tcase_add_test(tcase, apart_from_its_caller);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -290,6 +290,10 @@ START_TEST(threshold_asks_one_by_one)
     nothing_more();
     answer(q[0], true, 1); /* of nobody any more */
     nothing_more();
+    arrive(4); /* looks where job 3 did: what was meant for that is not meant for this */
+    next(ASK);
+    answer(q[0], true, 1);
+    nothing_more();
 }
 END_TEST
 
@@ -572,7 +576,8 @@ START_TEST(symmetric_learns_that_all_are_busy)
     ck_assert_int_eq(next(ASK)->node, 4);
     w.now = 2.5; /* what is old is not believed */
     arrive(4);
-    next(ASK);
+    answer(next(ASK), false, 1);
+    ck_assert_int_ne(next(ASK)->node, 4);
 }
 END_TEST
 
@@ -606,11 +611,11 @@ START_TEST(symmetric_forgets_the_dead)
 {
     start_on("symmetric,L=1", 4);
     w.load = 1;
+    learn(0, BYRE__PROBE_WORK);
     learn(3, BYRE__PROBE_WORK);
     w.dead[3] = true;
     w.policy->gone(w.state, 3);
     w.dead[3] = false; /* it comes back: nothing is known of it */
-    learn(0, BYRE__PROBE_WORK);
     arrive(1);
     ck_assert_int_eq(next(ASK)->node, 0);
 }
