@@ -49,8 +49,8 @@ static int in_order(const void *a, const void *b)
     const ids_range_t *x = a, *y = b;
     int homes = strcmp(x->first.home, y->first.home);
 
-    return homes != 0 ? homes :
-                        (x->first.number > y->first.number) - (x->first.number < y->first.number);
+    return homes != 0 ? homes
+                      : (x->first.number > y->first.number) - (x->first.number < y->first.number);
 }
 
 size_t ids_merge(ids_range_t *ranges, size_t count)

@@ -26,7 +26,7 @@ static int by_home_and_number(const void *a, const void *b)
 {
     const range_t *x = a, *y = b;
 
-    return x->home != y->home   ? (x->home > y->home) - (x->home < y->home)
+    return x->home != y->home     ? (x->home > y->home) - (x->home < y->home)
            : x->first != y->first ? (x->first > y->first) - (x->first < y->first)
                                   : 0;
 }
@@ -41,7 +41,8 @@ static uint32_t merge(range_t *ranges, uint32_t count)
         range_t *last = kept > 0 ? &ranges[kept - 1] : NULL;
         uint64_t end = ranges[i].first + ranges[i].count;
 
-        if (last == NULL || last->home != ranges[i].home || last->first + last->count < ranges[i].first) {
+        if (last == NULL || last->home != ranges[i].home ||
+            last->first + last->count < ranges[i].first) {
             ranges[kept++] = ranges[i];
         } else if (last->first + last->count < end) {
             last->count = end - last->first;
@@ -52,7 +53,8 @@ static uint32_t merge(range_t *ranges, uint32_t count)
 
 bool ask_ranges_have(const range_t *ranges, uint32_t count, uint64_t number)
 {
-    uint32_t low = 0, high = count; /* ranges[0 .. low) begin at or below number, ranges[high ..) above it */
+    uint32_t low = 0,
+             high = count; /* ranges[0 .. low) begin at or below number, ranges[high ..) above it */
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;

@@ -14,7 +14,8 @@
 #include "sched/daemon/client.h"
 #include "sched/daemon/members.h"
 
-enum { JOBS_MOST = 100000 };
+enum { JOBS_MOST = 110000 };
+#define BYTES_MOST ((size_t)1 << 30) /* of their commands and environments */
 
 void ask_context(client_t *client, byre__unpack_t *payload)
 {
@@ -289,6 +290,14 @@ void ask_submit(client_t *client, uint32_t tag, byre__unpack_t *payload)
                      "node %s has %u jobs that have not ended, and can have %d: submit the rest "
                      "when some have ended",
                      member_name(members_self()), jobs_home_count(), JOBS_MOST);
+        return;
+    }
+    if (jobs_bytes() + context_bytes() > BYTES_MOST) {
+        client_error(
+            client, tag, BYRE_ERANGE,
+            "the commands and environments of node %s's jobs fill %zu MiB: submit the rest "
+            "when some have ended",
+            member_name(members_self()), (jobs_bytes() + context_bytes()) >> 20);
         return;
     }
     error = look(*payload, count, &attached, text);

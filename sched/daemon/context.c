@@ -17,7 +17,7 @@
 
 enum { BUCKETS = 1024 };
 static context_t **buckets;
-static size_t rank_words;
+static size_t rank_words, total_bytes;
 
 bool context_open(void)
 {
@@ -34,6 +34,11 @@ static context_t **slot_of(byre__context_key_t key)
         at = &(*at)->chain;
     }
     return at;
+}
+
+size_t context_bytes(void)
+{
+    return total_bytes;
 }
 
 context_t *context_find(byre__context_key_t key)
@@ -59,6 +64,7 @@ context_t *context_take(const void *packed, size_t bytes)
     context->held = context->told + rank_words;
     memcpy(context->packed, packed, bytes);
     context->bytes = (uint32_t)bytes;
+    total_bytes += bytes;
     context->key = key;
     context->refs = 1;
     *at = context;
@@ -110,6 +116,7 @@ void context_drop(context_t *context)
     }
     tell_freed(context);
     *slot_of(context->key) = context->chain;
+    total_bytes -= context->bytes;
     free(context->packed);
     free(context);
 }

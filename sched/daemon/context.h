@@ -16,6 +16,7 @@ typedef struct context {
 } context_t;
 
 bool context_open(void);
+size_t context_bytes(void); /* of all together */
 context_t *context_find(byre__context_key_t key);
 /* With a reference for the caller. NULL: no memory. */
 context_t *context_take(const void *packed, size_t bytes);

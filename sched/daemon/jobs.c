@@ -15,7 +15,7 @@
 #include "sched/daemon/queue.h"
 
 static job_t **table;
-static size_t buckets, entries;
+static size_t buckets, entries, spec_bytes;
 static job_t *oldest, *newest; /* of this home */
 static uint32_t open_home, running_here;
 
@@ -29,6 +29,11 @@ bool jobs_open(void)
 uint32_t jobs_home_count(void)
 {
     return open_home;
+}
+
+size_t jobs_bytes(void)
+{
+    return spec_bytes;
 }
 
 uint32_t jobs_running(void)
@@ -86,6 +91,7 @@ static void enter(job_t *job)
 {
     job_t **to;
 
+    spec_bytes += job->spec_bytes;
     if (++entries > buckets) {
         grow();
     }
@@ -114,6 +120,7 @@ static void leave(job_t *job)
     }
     *at = job->chain;
     entries--;
+    spec_bytes -= job->spec_bytes;
     if (job_is_home(job)) {
         *(job->older != NULL ? &job->older->newer : &oldest) = job->newer;
         *(job->newer != NULL ? &job->newer->older : &newest) = job->older;

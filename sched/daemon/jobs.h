@@ -124,6 +124,7 @@ typedef struct job {
 
 bool jobs_open(void);
 uint32_t jobs_home_count(void); /* not ended */
+size_t jobs_bytes(void);        /* of the commands of all in the table */
 uint32_t jobs_running(void);    /* on this node */
 
 job_t *job_find(int home, uint64_t number);

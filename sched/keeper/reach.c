@@ -55,7 +55,8 @@ static void scan(keeper_t *k)
         member_arg_t arg = { k, job };
         job->seen = false;
         job->seen_sum = 0;
-        if (job->state != KEEPER_ENDED && job->group >= 0 && (job->signal_count != 0 || job->killing))
+        if (job->state != KEEPER_ENDED && job->group >= 0 &&
+            (job->signal_count != 0 || job->killing))
             keeper_group_each(k, job->group, take_member, &arg);
     }
 }
