@@ -50,7 +50,7 @@ expect "xargs" "$(seq 60)" "$(seq 60 | on n2 "$byre" xargs -k echo)"
 id=$(on n1 "$byre" submit --node n2 sh -c 'until [ -e go ]; do sleep 0.1; done; exit 4')
 lab crash n3
 await_state n3 gone
-expect "the others go on" n2 "$(on n1 "$byre" run --node n2 hostname)"
+expect "the others go on" n1 "$(on n2 "$byre" run --node n1 hostname)"
 lab boot n3 >/dev/null || fail "boot"
 lab run "$byre" up >up 2>&1 || fail "byre up with a node that has come back: $(cat up)"
 await_state n3 up
