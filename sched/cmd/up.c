@@ -142,64 +142,92 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* The line of progress, before something else is said. */
+static void clear_line(void)
+{
+    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+}
+
 /* mpirun has ended before the pool was up: in its own words. */
 static int tell_failure(const char *dir, int status)
 {
+    clear_line();
     byre__cmd_fail(&command, "mpirun could not start the daemons%s; it says:",
                    WIFSIGNALED(status) ? " (it was killed)" : "");
     launch_show_log(dir);
     return BYRE__CMD_FAILED;
 }
 
-static int tell_timeout(const request_t *request, const char *dir, const char *pool, pid_t mpirun,
-                        const byre_sched_t *sched)
+static int tell_timeout(const request_t *request, const char *dir, const char *pool)
 {
     bool found;
 
-    if (sched != NULL)
-        byre__cmd_fail(&command, "after %.0f s only %u of %u nodes are up. What mpirun says:",
-                       request->wait_s, sched->nodes_up, sched->nodes);
-    else
-        byre__cmd_fail(
-            &command,
-            "after %.0f s the daemon of this node does not answer (is this machine one of the "
-            "nodes? can they reach each other? --wait gives more time). What mpirun says:",
-            request->wait_s);
+    clear_line();
+    byre__cmd_fail(
+        &command,
+        "after %.0f s the daemon of this node does not answer (is this machine one of the "
+        "nodes? can they reach each other? --wait gives more time). What mpirun says:",
+        request->wait_s);
     launch_show_log(dir);
-    (void)mpirun;
     (void)launch_down(&command, pool, dir, false, &found);
     return BYRE__CMD_FAILED;
 }
 
-/* Until all nodes are up: *sched_out. BYRE__CMD_OK or _FAILED, after a complaint. */
+/* A daemon went on without those that could not start: the pool stays as it is. */
+static int tell_incomplete(const char *dir, const byre_sched_t *sched)
+{
+    byre__cmd_fail(&command,
+                   "only %u of %u nodes are up, and can be used; `byre nodes' tells which, and "
+                   "another `byre up' tries again. What the others said:",
+                   sched->nodes_up, sched->nodes);
+    launch_show_log(dir);
+    return BYRE__CMD_FAILED;
+}
+
+static int tell_not_here(const char *dir)
+{
+    clear_line();
+    byre__cmd_fail(&command, "the daemon of this node could not start (those of other nodes may "
+                             "have, and go on until the next `byre up'). It said:");
+    launch_show_log(dir);
+    return BYRE__CMD_FAILED;
+}
+
+/* Had this node a daemon, which is there no more? Looks seldom, since it reads all of /proc. */
+static bool daemon_ended(const char *pool, bool *seen)
+{
+    static unsigned calls;
+    pid_t pid;
+    bool there;
+
+    if (calls++ % 8 != 0) return false;
+    there = launch_daemons(pool, &pid, 1) > 0;
+    *seen |= there;
+    return *seen && !there;
+}
+
+/* Until all nodes are up: *sched_out. BYRE__CMD_OK or _FAILED, after a complaint. A daemon that answers has
+ * heard all others, or that they are gone: who is not up then will not be. */
 static int await(const request_t *request, const char *pool, const char *dir, pid_t mpirun,
                  byre_sched_t **sched_out)
 {
     static const struct timespec nap = { 0, 30000000 };
     double begin = now_s();
-    bool terminal = isatty(STDERR_FILENO);
-    byre_sched_t *sched = NULL;
+    bool terminal = isatty(STDERR_FILENO), seen = false;
     char why[BYRE__CLIENT_WHY];
     int status;
 
     for (;;) {
         if (waitpid(mpirun, &status, WNOHANG) == mpirun) return tell_failure(dir, status);
-        if (byre__client_open(pool, ASK_MS, &sched, why) == BYRE_OK &&
-            sched->nodes_up == sched->nodes)
-            break;
-        if (now_s() - begin > request->wait_s) {
-            status = tell_timeout(request, dir, pool, mpirun, sched);
-            byre_sched_close(sched);
-            return status;
-        }
-        byre_sched_close(sched);
-        sched = NULL;
+        if (byre__client_open(pool, ASK_MS, sched_out, why) == BYRE_OK) break;
+        if (daemon_ended(pool, &seen)) return tell_not_here(dir);
+        if (now_s() - begin > request->wait_s) return tell_timeout(request, dir, pool);
         if (terminal && now_s() - begin > 0.5)
             fprintf(stderr, "\rstarting the daemons ... %.0f s\033[K", now_s() - begin);
         (void)nanosleep(&nap, NULL);
     }
-    if (terminal) fputs("\r\033[K", stderr);
-    *sched_out = sched;
+    clear_line();
+    if ((*sched_out)->nodes_up < (*sched_out)->nodes) return tell_incomplete(dir, *sched_out);
     return BYRE__CMD_OK;
 }
 

@@ -9,7 +9,10 @@
 
 static byre__cmd_t command;
 
-enum { TIMED_OUT = 124 }; /* as timeout(1) has it */
+enum {
+    TIMED_OUT = 124, /* as timeout(1) has it */
+    TROUBLES_SHOWN = 10
+};
 
 typedef struct request {
     bool json, all, verbose;
@@ -19,7 +22,7 @@ typedef struct request {
 
 typedef struct waiting {
     const request_t *request;
-    uint64_t ended;
+    uint64_t ended, troubled; /* of these: without an exit status of their own */
     int worst;
 } waiting_t;
 
@@ -44,6 +47,20 @@ static void say_end(const waiting_t *w, const byre__job_id_t *id, const char *no
     }
 }
 
+/* The exit status alone does not tell why a job has none of its own. */
+static void say_trouble(waiting_t *w, const byre__job_id_t *id, const char *node,
+                        const byre__end_t *end)
+{
+    char name[BYRE__JOB_ID], text[TEXT_END];
+
+    if (end->kind == BYRE__END_EXITED || end->kind == BYRE__END_SIGNAL ||
+        end->kind == BYRE__END_CANCELLED || w->request->json || w->request->verbose)
+        return;
+    if (w->troubled++ < TROUBLES_SHOWN)
+        byre__cmd_fail(&command, "%s%s%s: %s", byre__job_id_format(id, name), node[0] ? " on " : "",
+                       node, text_end(end, text));
+}
+
 static bool take(waiting_t *w, byre__unpack_t *say)
 {
     char node[BYRE__NODE_NAME];
@@ -57,6 +74,7 @@ static bool take(waiting_t *w, byre__unpack_t *say)
     w->ended++;
     if (byre__end_status(&end) > w->worst) w->worst = byre__end_status(&end);
     say_end(w, &id, node, &end);
+    say_trouble(w, &id, node, &end);
     return true;
 }
 
@@ -95,6 +113,9 @@ static int wait_for(byre_sched_t *sched, waiting_t *w, const ids_range_t *ranges
 
 static int conclude(byre_sched_t *sched, const waiting_t *w, int error, uint64_t wanted)
 {
+    if (w->troubled > TROUBLES_SHOWN)
+        byre__cmd_fail(&command, "and %" PRIu64 " more: `byre ps -a' tells",
+                       w->troubled - TROUBLES_SHOWN);
     if (error == BYRE_ETIMEOUT) {
         byre__cmd_fail(&command, "the time is up: %" PRIu64 " of %" PRIu64 " jobs %s ended",
                        w->ended, wanted, w->ended == 1 ? "has" : "have");

@@ -18,7 +18,14 @@
 #include "sched/daemon/run.h"
 #include "sched/daemon/wire.h"
 
-enum { DECIDING_MOST = 64, DEPTH_LEAST = 16, LOOK_MOST = 256, NUDGES_MOST = 32 };
+enum {
+    DECIDING_MOST = 64,
+    DEPTH_LEAST = 16,
+    LOOK_MOST = 256,
+    NUDGES_MOST = 32,
+    TRIES_ENDED = 2,
+    TRIES_TICK = 8
+};
 #define BACKLOG ((size_t)4 << 20) /* to a peer: above it no more jobs are sent to it */
 #define AGAIN_S 0.1
 
@@ -147,12 +154,18 @@ void arrive_run(void)
     }
 }
 
-void arrive_nudge(void)
+/* A policy asks a few nodes only, and may miss the one that has room: some more tries than there is news. */
+static void nudge(uint32_t tries)
 {
     if (open_jobs.first != NULL && nudges < NUDGES_MOST) {
-        nudges++;
+        nudges += tries;
         byred.work |= WORK_ARRIVALS;
     }
+}
+
+void arrive_nudge(void)
+{
+    nudge(TRIES_ENDED);
 }
 
 double arrive_due(void)
@@ -163,7 +176,7 @@ double arrive_due(void)
 void arrive_tick(void)
 {
     again_at = INFINITY;
-    arrive_nudge();
+    nudge(TRIES_TICK);
     byred.work |= WORK_ARRIVALS;
 }
 
@@ -181,8 +194,8 @@ uint32_t arrive_movable(void)
 
 static bool suits(const job_t *job, int rank, uint32_t cpus, uint64_t mem)
 {
-    return job_is_home(job) && job->pin < 0 && job->cpus <= cpus && (job->mem == 0 || job->mem <= mem) &&
-           member_fits(rank, job->cpus, job->mem);
+    return job_is_home(job) && job->pin < 0 && job->cpus <= cpus &&
+           (job->mem == 0 || job->mem <= mem) && member_fits(rank, job->cpus, job->mem);
 }
 
 job_t *arrive_pick(int rank, uint32_t cpus, uint64_t mem)

@@ -8,7 +8,7 @@
 void arrive_put(job_t *job);   /* a new job, or one that needs another node: behind the others */
 void arrive_again(job_t *job); /* where it was, by its number */
 void arrive_run(void);         /* WORK_ARRIVALS */
-void arrive_nudge(void); /* a job of ours has ended elsewhere: there may be room */
+void arrive_nudge(void);       /* a job of ours has ended elsewhere: there may be room */
 double arrive_due(void);       /* when arrive_tick wants to be called */
 void arrive_tick(void);
 uint32_t arrive_count(void);
@@ -16,7 +16,7 @@ uint32_t arrive_count(void);
 uint32_t arrive_movable(void);
 job_t *arrive_pick(int rank, uint32_t cpus, uint64_t mem);
 void arrive_send(job_t *job, int rank, bool claimed);
-void arrive_here(job_t *job);   /* into this node's queue */
+void arrive_here(job_t *job);      /* into this node's queue */
 void arrive_taken_out(job_t *job); /* from whatever list or stage it has before it begins */
 void arrive_returned(int rank, const byre__job_id_t *id);
 void arrive_member_gone(int index);

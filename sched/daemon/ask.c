@@ -61,7 +61,9 @@ uint32_t ask_ranges_of(const range_t *ranges, uint32_t count, int home)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < count; i++) { n += ranges[i].home == home; }
+    for (uint32_t i = 0; i < count; i++) {
+        n += ranges[i].home == home;
+    }
     return n;
 }
 
@@ -85,7 +87,9 @@ static ask_t *find(uint32_t number)
 {
     ask_t *ask = asks;
 
-    while (ask != NULL && ask->number != number) { ask = ask->next; }
+    while (ask != NULL && ask->number != number) {
+        ask = ask->next;
+    }
     return ask;
 }
 
@@ -238,8 +242,8 @@ static void begin_log(ask_t *ask, byre__unpack_t *payload)
     }
     if (!member_up(home)) {
         client_error(ask->client, ask->tag, home < 0 ? BYRE_ENOTFOUND : BYRE_EPEER,
-                     home < 0 ? "there is no node %s in this pool" :
-                                "node %s, whose job this is, is not up",
+                     home < 0 ? "there is no node %s in this pool"
+                              : "node %s, whose job this is, is not up",
                      id.home);
         ask_end(ask);
         return;

@@ -18,11 +18,11 @@ typedef struct ask {
     uint16_t kind;        /* BYRE__ASK_... */
     uint8_t *waiting;     /* by rank: it has not answered */
     int pending;
-    char missing[200];    /* names of nodes that did not answer */
+    char missing[200]; /* names of nodes that did not answer */
 
     /* LIST */
-    int rank;             /* whose rows come now */
-    bool paused;          /* the next page waits for the client to read */
+    int rank;    /* whose rows come now */
+    bool paused; /* the next page waits for the client to read */
     uint8_t what;
     uint32_t left;
     uint64_t next_open, last_ended;
@@ -39,7 +39,7 @@ typedef struct ask {
 void ask_begin(client_t *client, uint16_t kind, uint32_t tag, byre__unpack_t *payload);
 void ask_window(client_t *client, byre__unpack_t *payload, uint32_t tag); /* of a LOG */
 bool ask_has_log(client_t *client, uint32_t tag);
-void ask_pump(client_t *client);        /* it has read: go on */
+void ask_pump(client_t *client); /* it has read: go on */
 void ask_client_gone(client_t *client);
 /* Answers (type without WIRE_SAY), and the end of who should answer. */
 void ask_answer(int from, uint32_t number, uint16_t say, byre__unpack_t *payload);

@@ -29,7 +29,9 @@ void serve_kills(int from, uint32_t tag, byre__unpack_t *payload)
     uint64_t killed = 0;
 
     if (ask_unpack_ranges(payload, &ranges, &count, unknown) == 0 && signal <= 64) {
-        for (uint32_t i = 0; i < count; i++) { killed += kill_range(&ranges[i], (int)signal); }
+        for (uint32_t i = 0; i < count; i++) {
+            killed += kill_range(&ranges[i], (int)signal);
+        }
     }
     byre__pack_u64(&pack, killed);
     wire_send(from, WIRE_SAY + BYRE__SAY_KILLED, tag, &pack);

@@ -71,17 +71,19 @@ static int check(const byre__spec_t *spec, char text[static 256])
     int pin = spec->node[0] != '\0' ? member_find(spec->node) : -1;
 
     if (spec->node[0] != '\0' && !member_is_rank(pin)) {
-        snprintf(text, 256, "there is no node %.48s in pool %s: `byre nodes' lists them", spec->node,
-                 byred.pool);
+        snprintf(text, 256, "there is no node %.48s in pool %s: `byre nodes' lists them",
+                 spec->node, byred.pool);
         return BYRE_EINVAL;
     }
     if (pin >= 0 && !member_up(pin)) {
-        snprintf(text, 256, "node %.48s is gone: `byre up' brings it back when it can be reached", spec->node);
+        snprintf(text, 256, "node %.48s is gone: `byre up' brings it back when it can be reached",
+                 spec->node);
         return BYRE_EPEER;
     }
     if (pin >= 0 ? !member_fits(pin, spec->cpus, spec->mem) : !fits_somewhere(spec)) {
         snprintf(text, 256,
-                 "%s can ever give a job %u processors and %llu MiB: ask for less, or start the pool with more "
+                 "%s can ever give a job %u processors and %llu MiB: ask for less, or start the "
+                 "pool with more "
                  "slots (`byre nodes' shows what there is)",
                  pin >= 0 ? "its node cannot, and no other" : "no node", spec->cpus,
                  (unsigned long long)(spec->mem >> 20));
@@ -136,8 +138,8 @@ static void on_disk(void *arg, int error)
         refuse(accepted->first, accepted->count);
         if (client != NULL) {
             client_error(client, accepted->tag, BYRE_ESYSTEM,
-                         "the jobs were not accepted: the ledger in %s cannot be written: %s", byred.dir,
-                         trouble != NULL ? trouble : "I/O error");
+                         "the jobs were not accepted, for %s: %s", byred.dir,
+                         trouble != NULL ? trouble : "the ledger cannot be written");
         }
     } else {
         for (uint64_t n = accepted->first; n < accepted->first + accepted->count; n++) {
@@ -256,7 +258,9 @@ static void begin_detached(client_t *client, uint32_t tag, uint64_t first, uint3
         return;
     }
     *accepted = (accepted_t){ client->serial, first, tag, count };
-    for (uint64_t n = first; n < first + count; n++) { insert(job_find(members_self(), n)); }
+    for (uint64_t n = first; n < first + count; n++) {
+        insert(job_find(members_self(), n));
+    }
     if (ledger_sync(byred.ledger, true, on_disk, accepted) != BYRE_OK) {
         on_disk(accepted, BYRE_ENOMEM);
     }
@@ -272,7 +276,8 @@ void ask_submit(client_t *client, uint32_t tag, byre__unpack_t *payload)
     int error;
 
     if (context == NULL || count == 0 || payload->failed) {
-        client_error(client, tag, BYRE_EPROTO, "a request to run nothing, or in an unknown context");
+        client_error(client, tag, BYRE_EPROTO,
+                     "a request to run nothing, or in an unknown context");
         return;
     }
     if (byred.ending) {
@@ -281,7 +286,8 @@ void ask_submit(client_t *client, uint32_t tag, byre__unpack_t *payload)
     }
     if (jobs_home_count() + (uint64_t)count > JOBS_MOST) {
         client_error(client, tag, BYRE_ERANGE,
-                     "node %s has %u jobs that have not ended, and can have %d: submit the rest when some have ended",
+                     "node %s has %u jobs that have not ended, and can have %d: submit the rest "
+                     "when some have ended",
                      member_name(members_self()), jobs_home_count(), JOBS_MOST);
         return;
     }
@@ -294,8 +300,8 @@ void ask_submit(client_t *client, uint32_t tag, byre__unpack_t *payload)
     if (first == 0 || (!attached && ledger_trouble(byred.ledger) != NULL)) {
         const char *trouble = ledger_trouble(byred.ledger);
 
-        client_error(client, tag, BYRE_ESYSTEM, "no job is accepted: the ledger in %s cannot be written: %s",
-                     byred.dir, trouble != NULL ? trouble : "I/O error");
+        client_error(client, tag, BYRE_ESYSTEM, "no job is accepted, for %s: %s", byred.dir,
+                     trouble != NULL ? trouble : "the ledger cannot be written");
         return;
     }
     if (create(context, first, count, payload) != BYRE_OK) {

@@ -5,7 +5,7 @@
 
 #include "sched/daemon/jobs.h"
 
-void clean_look(void); /* every second: is it time? */
+void clean_look(void);                     /* every second: is it time? */
 void clean_heard(byre__unpack_t *payload); /* WIRE_CLEAN */
 
 #endif

@@ -91,7 +91,9 @@ client_t *client_by_serial(uint64_t serial)
 {
     client_t *client = clients;
 
-    while (client != NULL && client->serial != serial) { client = client->next; }
+    while (client != NULL && client->serial != serial) {
+        client = client->next;
+    }
     return client != NULL && !client->dead ? client : NULL;
 }
 
@@ -103,10 +105,11 @@ static void hello(client_t *client, uint32_t tag, byre__unpack_t *payload)
     uint32_t version = byre__unpack_u32(payload);
 
     if (version != BYRE__TALK_VERSION) {
-        client_error(client, tag, BYRE_EPROTO,
-                     "this command speaks version %u, the daemon of node %s version %u: `byre down' and "
-                     "`byre up' start the new one",
-                     version, member_name(members_self()), BYRE__TALK_VERSION);
+        client_error(
+            client, tag, BYRE_EPROTO,
+            "this command speaks version %u, the daemon of node %s version %u: `byre down' and "
+            "`byre up' start the new one",
+            version, member_name(members_self()), BYRE__TALK_VERSION);
         return;
     }
     byre__pack_u32(&pack, BYRE__TALK_VERSION);
@@ -244,9 +247,13 @@ void clients_ready(void)
 
 static void bury(client_t *client)
 {
-    while (client->jobs != NULL) { finish_client_gone(client->jobs->job); }
+    while (client->jobs != NULL) {
+        finish_client_gone(client->jobs->job);
+    }
     ask_client_gone(client);
-    for (size_t i = 0; i < client->context_count; i++) { context_drop(client->contexts[i].context); }
+    for (size_t i = 0; i < client->context_count; i++) {
+        context_drop(client->contexts[i].context);
+    }
     free(client->contexts);
     loop_remove(&client->watch);
     byre__stream_fini(&client->stream);
@@ -269,7 +276,8 @@ static void write_out(client_t *client)
     (void)byre__stream_flush(&client->stream);
     backlog = byre__stream_backlog(&client->stream);
     if (backlog > CLIENT_MAX) {
-        byred_log("a client does not read what it asked for (%zu bytes wait): it is dropped", backlog);
+        byred_log("a client does not read what it asked for (%zu bytes wait): it is dropped",
+                  backlog);
         client->dead = true;
     } else if (byred.ready) {
         loop_change(&client->watch, backlog != 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);

@@ -7,8 +7,9 @@
 #include "sched/talk.h"
 #include "sched/daemon/jobs.h"
 
-#define CLIENT_FILL ((size_t)1 << 20)  /* rows and output of logs wait while so much has not been read */
-#define CLIENT_MAX ((size_t)8 << 20)   /* a client that has so much to read is dropped */
+#define CLIENT_FILL \
+    ((size_t)1 << 20) /* rows and output of logs wait while so much has not been read */
+#define CLIENT_MAX ((size_t)8 << 20) /* a client that has so much to read is dropped */
 
 typedef struct client_context {
     uint32_t number;

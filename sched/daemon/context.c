@@ -30,7 +30,9 @@ static context_t **slot_of(byre__context_key_t key)
 {
     context_t **at = &buckets[key.a % BUCKETS];
 
-    while (*at != NULL && ((*at)->key.a != key.a || (*at)->key.b != key.b)) { at = &(*at)->chain; }
+    while (*at != NULL && ((*at)->key.a != key.a || (*at)->key.b != key.b)) {
+        at = &(*at)->chain;
+    }
     return at;
 }
 

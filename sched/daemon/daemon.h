@@ -14,6 +14,7 @@
  *   run.c          permission, start, end                owner.c        load, and the node's owner
  *   keeper_link.c  the keeper, which has the processes   down.c         the end of the pool
  *   ledger.h       what is on disk                       peer.h         frames between nodes
+ *   takeover.c     from a daemon of earlier that is still there
  *
  * One thread runs all of it, and never waits for anything but its descriptors and deadlines. Others:
  * the ledger's writer, which hands back results in ledger_reap, and the runtime's service thread, whose handlers
@@ -66,19 +67,19 @@ typedef struct byred {
     /* now */
     ledger_t *ledger;
     byre__placer_t *placer;
-    bool ready;        /* all have told what they hold: jobs may be placed, clients are answered */
-    bool ending;       /* byre down: nothing begins any more */
-    unsigned work;     /* enum byred_work */
-    uint64_t up_ms;    /* when this daemon began */
+    bool ready;     /* all have told what they hold: jobs may be placed, clients are answered */
+    bool ending;    /* byre down: nothing begins any more */
+    unsigned work;  /* enum byred_work */
+    uint64_t up_ms; /* when this daemon began */
     byre__tally_t tally;
     byre__load_t load;
 } byred_t;
 
 extern byred_t byred;
 
-double byred_now(void);   /* seconds, never backwards; read once a round of the loop */
-void byred_clock(void);   /* read it */
-uint64_t byred_ms(void);  /* since 1970 */
+double byred_now(void);  /* seconds, never backwards; read once a round of the loop */
+void byred_clock(void);  /* read it */
+uint64_t byred_ms(void); /* since 1970 */
 
 /* Cut off where there is no room. */
 void byred_copy(char *to, size_t room, const char *from);
@@ -98,7 +99,8 @@ typedef struct loop_watch {
 } loop_watch_t;
 
 bool loop_open(void);
-bool loop_add(loop_watch_t *watch, uint32_t events); /* fd, fn and arg are set; it stays where it is */
+bool loop_add(loop_watch_t *watch,
+              uint32_t events); /* fd, fn and arg are set; it stays where it is */
 void loop_change(loop_watch_t *watch, uint32_t events);
 void loop_remove(loop_watch_t *watch); /* and sets fd to -1, without closing it */
 /* Until down.c says that all is over: the exit status. */

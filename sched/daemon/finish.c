@@ -183,7 +183,7 @@ void finish_attempt(job_t *job, const byre__end_t *end, bool evicted)
         sync_after(job, true, again);
         return;
     }
-    if (evicted && told.detail[0] == '\0') {
+    if (evicted) {
         snprintf(told.detail, sizeof told.detail, "the owner of its node is back");
     }
     finish_job(job, &told);
@@ -214,7 +214,8 @@ void finish_away(job_t *job, const char *node)
     } else if (job->bits & JOB_KILLED) {
         finish_as(job, BYRE__END_LOST, 0, "its node was lost while it was being killed");
     } else {
-        byred_log("job %s is away: node %s is gone, and it may still run there", job_name(job), node);
+        byred_log("job %s is away: node %s is gone, and it may still run there", job_name(job),
+                  node);
         job_stage(job, STAGE_AWAY);
         snprintf(line, sizeof line, "node %s is lost; it may still run there: byre wait %s", node,
                  job_name(job));
@@ -385,7 +386,8 @@ void finish_order(int rank, byre__unpack_t *payload)
     }
     if (job->stage == STAGE_WAITING) {
         queue_drop(rank, &id);
-    } else if (job->stage != STAGE_ENDED && (attempt == 0 || job->attempt == 0 || attempt == job->attempt)) {
+    } else if (job->stage != STAGE_ENDED &&
+               (attempt == 0 || job->attempt == 0 || attempt == job->attempt)) {
         run_kill(job, grace_ms);
     }
 }

@@ -201,9 +201,14 @@ static void do_ask(void *self, int node, const byre__question_t *question, uint6
         byred.policy->answered(state, node, token, &silence);
         return;
     }
-    *probe = (probe_t){ .token = token, .due = byred_now() + PROBE_S, .number = ++probe_numbers,
-                        .rank = node, .kind = question->kind };
-    while (*end != NULL) { end = &(*end)->next; }
+    *probe = (probe_t){ .token = token,
+                        .due = byred_now() + PROBE_S,
+                        .number = ++probe_numbers,
+                        .rank = node,
+                        .kind = question->kind };
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
     *end = probe;
     byre__pack_u8(&pack, question->kind);
     byre__pack_u32(&pack, (uint32_t)question->limit);
@@ -221,11 +226,21 @@ static void do_timer_in(void *self, double seconds)
 
 bool host_open(void)
 {
-    world = (byre__world_t){ .node = members_self(), .nodes = members_count(),
-                             .params = byred.params, .now = see_now, .random = see_random,
-                             .alive = see_alive, .load = see_load, .waiting = see_waiting,
-                             .fits = see_fits, .needs = see_needs, .run = do_run, .send = do_send,
-                             .ask = do_ask, .release = do_release, .timer_in = do_timer_in };
+    world = (byre__world_t){ .node = members_self(),
+                             .nodes = members_count(),
+                             .params = byred.params,
+                             .now = see_now,
+                             .random = see_random,
+                             .alive = see_alive,
+                             .load = see_load,
+                             .waiting = see_waiting,
+                             .fits = see_fits,
+                             .needs = see_needs,
+                             .run = do_run,
+                             .send = do_send,
+                             .ask = do_ask,
+                             .release = do_release,
+                             .timer_in = do_timer_in };
     claims_there = calloc((size_t)members_count(), sizeof *claims_there);
     state = calloc(1, byred.policy->state_bytes + 1);
     if (getrandom(&random_state, sizeof random_state, 0) < 0) {
@@ -274,9 +289,12 @@ static void claim_add(int rank, uint32_t cpus)
     claim_t *claim = calloc(1, sizeof *claim), **end = &claims;
 
     if (claim != NULL) {
-        *claim = (claim_t){ .due = byred_now() + LEASE_S, .rank = rank, .cpus = cpus,
-                            .slot = cpus <= free_cpus() };
-        while (*end != NULL) { end = &(*end)->next; }
+        *claim = (claim_t){
+            .due = byred_now() + LEASE_S, .rank = rank, .cpus = cpus, .slot = cpus <= free_cpus()
+        };
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
         *end = claim;
     }
 }
@@ -327,7 +345,8 @@ void host_probe(const peer_frame_t *frame)
     answer = consider(frame->from, &question);
     if (question.kind == BYRE__PROBE_ROOM && answer.yes) {
         claim_add(frame->from, question.cpus);
-    } else if (question.kind == BYRE__PROBE_ROOM && claims != NULL && load_with(0) < question.limit) {
+    } else if (question.kind == BYRE__PROBE_ROOM && claims != NULL &&
+               load_with(0) < question.limit) {
         byred.tally.claims_refused++;
     } else if (question.kind == BYRE__PROBE_WORK && answer.yes) {
         given = arrive_pick(frame->from, question.cpus, question.mem);
@@ -378,11 +397,14 @@ void host_answer(const peer_frame_t *frame)
 
     answer.yes = byre__unpack_u8(&payload) != 0;
     answer.load = (int32_t)byre__unpack_u32(&payload);
-    while (*at != NULL && (*at)->number != frame->tag) { at = &(*at)->next; }
+    while (*at != NULL && (*at)->number != frame->tag) {
+        at = &(*at)->next;
+    }
     if (*at != NULL) {
         answered(at, &answer);
     } else if (answer.yes) {
-        wire_send(frame->from, WIRE_RELEASE, 0, NULL); /* if it was WORK, there is no claim to end */
+        wire_send(frame->from, WIRE_RELEASE, 0,
+                  NULL); /* if it was WORK, there is no claim to end */
     }
 }
 
@@ -423,8 +445,12 @@ void host_tick(void)
 {
     byre__answer_t silence = { .reached = false };
 
-    while (probes != NULL && probes->due <= byred_now()) { answered(&probes, &silence); }
-    while (claims != NULL && claims->due <= byred_now()) { host_release(claims->rank); }
+    while (probes != NULL && probes->due <= byred_now()) {
+        answered(&probes, &silence);
+    }
+    while (claims != NULL && claims->due <= byred_now()) {
+        host_release(claims->rank);
+    }
     if (timer_at <= byred_now()) {
         timer_at = INFINITY;
         if (byred.policy->timer != NULL && !byred.ending) {

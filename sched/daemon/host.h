@@ -7,9 +7,9 @@
 #include "sched/daemon/peer.h"
 
 bool host_open(void);
-void host_arrive(job_t *job);   /* the policy decides, now or later */
-void host_departed(void);       /* WORK_DEPARTED */
-void host_received(int from);   /* noted; the policy hears of it at the top */
+void host_arrive(job_t *job); /* the policy decides, now or later */
+void host_departed(void);     /* WORK_DEPARTED */
+void host_received(int from); /* noted; the policy hears of it at the top */
 void host_member_gone(int rank);
 void host_ready(void);
 void host_probe(const peer_frame_t *frame);

@@ -49,7 +49,9 @@ job_t *job_find(int home, uint64_t number)
 {
     job_t *job = home < 0 ? NULL : table[bucket_of(home, number)];
 
-    while (job != NULL && (job->number != number || job->home != home)) { job = job->chain; }
+    while (job != NULL && (job->number != number || job->home != home)) {
+        job = job->chain;
+    }
     return job;
 }
 
@@ -95,7 +97,9 @@ static void enter(job_t *job)
     }
     open_home++;
     job->older = newest;
-    while (job->older != NULL && job->older->number > job->number) { job->older = job->older->older; }
+    while (job->older != NULL && job->older->number > job->number) {
+        job->older = job->older->older;
+    }
     job->newer = job->older != NULL ? job->older->newer : oldest;
     *(job->older != NULL ? &job->older->newer : &oldest) = job;
     *(job->newer != NULL ? &job->newer->older : &newest) = job;
@@ -105,7 +109,9 @@ static void leave(job_t *job)
 {
     job_t **at = &table[bucket_of(job->home, job->number)];
 
-    while (*at != job) { at = &(*at)->chain; }
+    while (*at != job) {
+        at = &(*at)->chain;
+    }
     *at = job->chain;
     entries--;
     if (job_is_home(job)) {
@@ -251,7 +257,7 @@ const char *job_name(const job_t *job)
 
 uint8_t job_state(const job_t *job)
 {
-    return job->stage <= STAGE_ASKING     ? BYRE__JOB_QUEUED
+    return job->stage <= STAGE_ASKING      ? BYRE__JOB_QUEUED
            : job->stage <= STAGE_ELSEWHERE ? BYRE__JOB_STARTED
            : job->stage == STAGE_AWAY      ? BYRE__JOB_AWAY
                                            : BYRE__JOB_ENDED;
@@ -445,7 +451,9 @@ void job_list_insert(job_list_t *list, job_t *job)
 {
     job_t *after = list->first;
 
-    while (after != NULL && after->number < job->number) { after = after->next; }
+    while (after != NULL && after->number < job->number) {
+        after = after->next;
+    }
     if (after == NULL) {
         job_list_append(list, job);
     } else if (after->prev == NULL) {

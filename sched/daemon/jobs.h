@@ -47,44 +47,45 @@
 #include "sched/daemon/context.h"
 
 enum job_stage {
-    STAGE_ARRIVING, /* home: the policy has not been asked; in the list of arrivals */
-    STAGE_DECIDING, /* home: the policy has it */
-    STAGE_HELD,     /* home: for a node that is not up */
-    STAGE_WAITING,  /* in this node's queue */
-    STAGE_THERE,    /* home: in another node's queue */
-    STAGE_ASKING,   /* guest: processors are held, its home has been asked */
-    STAGE_SYNCING,  /* permitted; that is being written */
-    STAGE_RUNNING,  /* the keeper of this node has been told to start it */
-    STAGE_ELSEWHERE,/* home: permitted on another node */
-    STAGE_AWAY,     /* home: so, and the node is gone */
-    STAGE_ENDED     /* its end is being recorded (home) or acknowledged (guest) */
+    STAGE_ARRIVING,  /* home: the policy has not been asked; in the list of arrivals */
+    STAGE_DECIDING,  /* home: the policy has it */
+    STAGE_HELD,      /* home: for a node that is not up */
+    STAGE_WAITING,   /* in this node's queue */
+    STAGE_THERE,     /* home: in another node's queue */
+    STAGE_ASKING,    /* guest: processors are held, its home has been asked */
+    STAGE_SYNCING,   /* permitted; that is being written */
+    STAGE_RUNNING,   /* the keeper of this node has been told to start it */
+    STAGE_ELSEWHERE, /* home: permitted on another node */
+    STAGE_AWAY,      /* home: so, and the node is gone */
+    STAGE_ENDED      /* its end is being recorded (home) or acknowledged (guest) */
 };
 
 enum job_bits {
-    JOB_DROPPED = 1,   /* decided while the policy had it, or its client went: ends as soon as it comes back */
-    JOB_KILLED = 2,    /* somebody wants it to end: not to be started again */
-    JOB_IN_LEDGER = 4, /* there is a row */
-    JOB_SEEN = 8,      /* recovery: a node has said that it has it */
-    JOB_EVICTED = 16,  /* killed here because the owner came back */
-    JOB_RECEIVED = 32, /* guest that has been counted */
-    JOB_GONE = 64,     /* out of the table; memory held by somebody */
-    JOB_AGAIN = 128,   /* HELD until it is written that its last attempt is over */
-    JOB_EXPECTED = 256,/* the placer counts it as waiting here */
-    JOB_PLACED = 2048, /* the placer has given it processors */
-    JOB_TOUCHED = 512, /* input was given or output taken: cannot begin again unnoticed */
-    JOB_TOLD = 1024 /* watch_ended has been called: who asks later reads the ledger */
+    JOB_DROPPED =
+        1, /* decided while the policy had it, or its client went: ends as soon as it comes back */
+    JOB_KILLED = 2,     /* somebody wants it to end: not to be started again */
+    JOB_IN_LEDGER = 4,  /* there is a row */
+    JOB_SEEN = 8,       /* recovery: a node has said that it has it */
+    JOB_EVICTED = 16,   /* killed here because the owner came back */
+    JOB_RECEIVED = 32,  /* guest that has been counted */
+    JOB_GONE = 64,      /* out of the table; memory held by somebody */
+    JOB_AGAIN = 128,    /* HELD until it is written that its last attempt is over */
+    JOB_EXPECTED = 256, /* the placer counts it as waiting here */
+    JOB_PLACED = 2048,  /* the placer has given it processors */
+    JOB_TOUCHED = 512,  /* input was given or output taken: cannot begin again unnoticed */
+    JOB_TOLD = 1024     /* watch_ended has been called: who asks later reads the ledger */
 };
 
 typedef struct client client_t;
 
 /* What a job has from the permission to start until its end. */
 typedef struct run {
-    uint64_t boot;     /* the life of the node that it was given to */
+    uint64_t boot; /* the life of the node that it was given to */
     uint64_t started_ms;
-    int64_t pid;       /* 0: not started, as far as known */
-    uint64_t signals;  /* bit s-1: to be delivered once the keeper has been told to start it */
-    bool sent;         /* KEEP_START has gone to a keeper of life `boot'; at a home: GRANT to the node */
-    bool known;        /* recovery: its keeper has it */
+    int64_t pid;      /* 0: not started, as far as known */
+    uint64_t signals; /* bit s-1: to be delivered once the keeper has been told to start it */
+    bool sent;  /* KEEP_START has gone to a keeper of life `boot'; at a home: GRANT to the node */
+    bool known; /* recovery: its keeper has it */
     char cpus[BYRE__CPU_LIST], nodes[BYRE__CPU_LIST];
 } run_t;
 
@@ -94,21 +95,22 @@ typedef struct live {
     client_t *client; /* NULL: at an executing node, or gone */
     uint32_t tag;
     struct live *prev, *next; /* of the client's jobs */
-    byre__pack_t input;       /* came before the job could take it; at most 64 KiB of an honest client */
+    byre__pack_t input; /* came before the job could take it; at most 64 KiB of an honest client */
     bool input_end;
-    uint32_t window[3]; /* granted beyond the first, before the start */
+    uint32_t window[3];  /* granted beyond the first, before the start */
     uint16_t rows, cols; /* a size that came before the start; 0 */
 } live_t;
 
 typedef struct job {
-    struct job *chain;      /* jobs.c */
-    struct job *prev, *next; /* arrivals or queue */
+    struct job *chain;         /* jobs.c */
+    struct job *prev, *next;   /* arrivals or queue */
     struct job *older, *newer; /* of this home, by number */
     uint64_t number;
-    int16_t home, node, pin; /* of members.h; node: where it waits or runs, pin: where it must; -1 */
-    uint8_t stage;           /* enum job_stage */
-    uint16_t bits;           /* enum job_bits */
-    uint16_t overtaken;      /* queue.c */
+    int16_t home, node,
+        pin;            /* of members.h; node: where it waits or runs, pin: where it must; -1 */
+    uint8_t stage;      /* enum job_stage */
+    uint16_t bits;      /* enum job_bits */
+    uint16_t overtaken; /* queue.c */
     uint16_t holds;
     uint32_t flags, attempt, cpus, spec_bytes;
     uint64_t mem, submitted_ms;
@@ -138,10 +140,10 @@ static inline bool job_is(const job_t *job, uint32_t flag)
     return (job->flags & flag) != 0;
 }
 bool job_is_home(const job_t *job);
-bool job_is_open(const job_t *job); /* not ended */
-bool job_begun(const job_t *job);   /* permitted, not ended */
+bool job_is_open(const job_t *job);               /* not ended */
+bool job_begun(const job_t *job);                 /* permitted, not ended */
 void job_stage(job_t *job, enum job_stage stage); /* counts */
-bool job_is_deserted(const job_t *job); /* attached, and nobody is there */
+bool job_is_deserted(const job_t *job);           /* attached, and nobody is there */
 bool job_may_restart(const job_t *job);
 
 byre__job_id_t job_id(const job_t *job);
@@ -158,7 +160,8 @@ void job_to_ledger(const job_t *job, ledger_job_t *to_out);
 /* Jobs of this home in the order of their numbers: the first with a number from `number' on, or NULL. */
 job_t *jobs_home_from(uint64_t number);
 job_t *jobs_home_newest(void);
-job_t *jobs_first(void); /* any, for walks over all: the order is none; jobs_next survives no removal */
+job_t *
+jobs_first(void); /* any, for walks over all: the order is none; jobs_next survives no removal */
 job_t *jobs_next(const job_t *job);
 /* fn for all, which may remove the one it is given. */
 void jobs_each(void (*fn)(job_t *job, void *arg), void *arg);

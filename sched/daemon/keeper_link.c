@@ -30,8 +30,8 @@
 
 extern char **environ;
 
-#define TRY_S 0.02      /* between attempts to connect */
-#define START_S 5.0     /* a keeper that is not there by then is started again */
+#define TRY_S 0.02  /* between attempts to connect */
+#define START_S 5.0 /* a keeper that is not there by then is started again */
 
 static enum { ABSENT, GREETED, READY } state;
 static byre__stream_t stream = { .fd = -1 };
@@ -64,7 +64,9 @@ static char **clean_environment(void)
     size_t count = 0, kept = 0;
     char **list;
 
-    while (environ[count] != NULL) { count++; }
+    while (environ[count] != NULL) {
+        count++;
+    }
     list = calloc(count + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < count; i++) {
         if (!byre__context_is_foreign(environ[i])) {
@@ -171,8 +173,7 @@ bool keeper_start(job_t *job)
     byre__pack_raw(&pack, job->spec, job->spec_bytes);
     byre__pack_text(&pack, job->run->cpus);
     byre__pack_text(&pack, job->run->nodes);
-    byre__pack_u32(&pack, 3);
-    pack_variable(&pack, "BYRE_JOB_ID", job_name(job));
+    byre__pack_u32(&pack, 2);
     pack_variable(&pack, "BYRE_JOB_NODE", member_name(members_self()));
     pack_variable(&pack, "BYRE_POOL", byred.pool);
     put(BYRE__KEEP_START, &pack, NULL, 0);
@@ -257,9 +258,10 @@ static void hear_state(byre__unpack_t *payload)
     socklen_t bytes = sizeof who;
 
     if (version != BYRE__TALK_VERSION) {
-        byred_log("the keeper that runs here is of another version (%u): it keeps its jobs; when they "
-                  "have ended, `byre down' and `byre up' start the new one",
-                  version);
+        byred_log(
+            "the keeper that runs here is of another version (%u): it keeps its jobs; when they "
+            "have ended, `byre down' and `byre up' start the new one",
+            version);
         exit(1);
     }
     boot = byre__unpack_u64(payload);

@@ -5,7 +5,8 @@
 
 #include "sched/daemon/jobs.h"
 
-void keeper_open(void); /* find it or start it; recover_keeper is called when it has told what it has */
+void keeper_open(
+    void); /* find it or start it; recover_keeper is called when it has told what it has */
 bool keeper_ready(void);
 uint64_t keeper_boot(void); /* when it began, ms; 0: not known yet */
 int keeper_pid(void);       /* 0: not known */

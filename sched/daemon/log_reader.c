@@ -51,11 +51,14 @@ static void say_error(int to, uint32_t tag, int error, const char *text)
     byre__pack_fini(&pack);
 }
 
+/* How much there is, which is not how far it was asked to read: byre top looks for the end like this. */
 static void say_done(const reader_t *reader)
 {
     byre__pack_t pack = { 0 };
+    struct stat st = { 0 };
 
-    byre__pack_u64(&pack, reader->offset);
+    if (reader->fd >= 0 && fstat(reader->fd, &st) != 0) st.st_size = 0;
+    byre__pack_u64(&pack, (uint64_t)st.st_size);
     wire_send(reader->to, WIRE_SAY + BYRE__SAY_DONE, reader->tag, &pack);
     byre__pack_fini(&pack);
 }
@@ -139,9 +142,9 @@ static bool is_over(const reader_t *reader)
 static int where(const job_t *job)
 {
     return job != NULL && job_is_home(job) && job->stage >= STAGE_ELSEWHERE && job->node >= 0 &&
-                   job->node != members_self() ?
-               job->node :
-               -1;
+                   job->node != members_self()
+               ? job->node
+               : -1;
 }
 
 static void pass_on(const reader_t *reader, int rank)
@@ -254,7 +257,9 @@ static reader_t **find(int to, uint32_t tag)
 {
     reader_t **at = &readers;
 
-    while (*at != NULL && ((*at)->to != to || (*at)->tag != tag)) { at = &(*at)->next; }
+    while (*at != NULL && ((*at)->to != to || (*at)->tag != tag)) {
+        at = &(*at)->next;
+    }
     return at;
 }
 

@@ -82,8 +82,9 @@ void loop_remove(loop_watch_t *watch)
 static const struct {
     double (*due)(void);
     void (*tick)(void);
-} ticking[] = { { arrive_due, arrive_tick }, { host_due, host_tick },   { keeper_due, keeper_tick },
-                { sync_due, sync_tick },     { owner_due, owner_tick }, { log_due, log_tick },
+} ticking[] = { { arrive_due, arrive_tick }, { host_due, host_tick },
+                { keeper_due, keeper_tick }, { sync_due, sync_tick },
+                { owner_due, owner_tick },   { log_due, log_tick },
                 { down_due, down_tick },     { finish_due, finish_tick } };
 
 enum { TICKING = sizeof ticking / sizeof ticking[0] };
@@ -92,7 +93,9 @@ static int wait_ms(void)
 {
     double earliest = INFINITY;
 
-    for (int i = 0; i < TICKING; i++) { earliest = fmin(earliest, ticking[i].due()); }
+    for (int i = 0; i < TICKING; i++) {
+        earliest = fmin(earliest, ticking[i].due());
+    }
     byred_clock();
     if (earliest - now_s > 60) {
         return 60000;

@@ -28,23 +28,29 @@
 #include "sched/daemon/owner.h"
 #include "sched/daemon/peer.h"
 #include "sched/daemon/recover.h"
+#include "sched/daemon/takeover.h"
 #include "sched/daemon/wire.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
 #endif
 
-byred_t byred = { .place = "fcfs", .bind = true, .grace_ms = 30000, .keep = 10000,
+byred_t byred = { .place = "fcfs",
+                  .bind = true,
+                  .grace_ms = 30000,
+                  .keep = 10000,
                   .owner_rule = { .idle_s = 300, .busy_others = 0.5 } };
 
 static const char usage_text[] =
     "usage: mpirun --enable-recovery ... byred [OPTION...]\n"
     "\n"
-    "The daemon of one node of a pool. `byre up' starts one on each node; there is rarely a reason to start it by\n"
+    "The daemon of one node of a pool. `byre up' starts one on each node; there is rarely a reason "
+    "to start it by\n"
     "hand.\n"
     "\n"
     "  --pool NAME         the pool's name (default: $BYRE_POOL, or \"pool\")\n"
-    "  --policy TEXT       which node a job goes to, with parameters: \"threshold,T=2,L=3\" (default: threshold)\n"
+    "  --policy TEXT       which node a job goes to, with parameters: \"threshold,T=2,L=3\" "
+    "(default: threshold)\n"
     "  --place NAME        which processors of a node it gets: ";
 
 static const char usage_more[] =
@@ -56,10 +62,12 @@ static const char usage_more[] =
     "  --mem MIB           memory to give away (default: all)\n"
     "  --on-owner HOW      when somebody uses this node: ignore (default), warn-kill, requeue\n"
     "  --owner-idle S      the owner is gone S seconds after the last key (default: 300)\n"
-    "  --owner-busy F      load by others above this fraction counts as the owner (default: 0.5; above 1: never)\n"
+    "  --owner-busy F      load by others above this fraction counts as the owner (default: 0.5; "
+    "above 1: never)\n"
     "  --grace S           seconds from the warning to the end of a guest (default: 30)\n"
     "  --keep N            ended jobs that are remembered (default: 10000)\n"
-    "  --log FILE          where to write what happens (default: byred.log in the state directory)\n"
+    "  --log FILE          where to write what happens (default: byred.log in the state "
+    "directory)\n"
     "  --help, --version\n"
     "\n"
     "Policies:\n";
@@ -139,39 +147,91 @@ static void set_place(const char *text)
     misuse("there is no way of placing called `%s'", text);
 }
 
-enum { POOL = 256, POLICY, PLACE, SLOTS, SMT, NO_BIND, MEM, ON_OWNER, OWNER_IDLE, OWNER_BUSY, GRACE,
-       KEEP, LOG, HELP, VERSION };
-
-static const struct option options[] = {
-    { "pool", 1, NULL, POOL },         { "policy", 1, NULL, POLICY },
-    { "place", 1, NULL, PLACE },       { "slots", 1, NULL, SLOTS },
-    { "smt", 0, NULL, SMT },           { "no-bind", 0, NULL, NO_BIND },
-    { "mem", 1, NULL, MEM },           { "on-owner", 1, NULL, ON_OWNER },
-    { "owner-idle", 1, NULL, OWNER_IDLE }, { "owner-busy", 1, NULL, OWNER_BUSY },
-    { "grace", 1, NULL, GRACE },       { "keep", 1, NULL, KEEP },
-    { "log", 1, NULL, LOG },           { "help", 0, NULL, HELP },
-    { "version", 0, NULL, VERSION },   { NULL, 0, NULL, 0 }
+enum {
+    POOL = 256,
+    POLICY,
+    PLACE,
+    SLOTS,
+    SMT,
+    NO_BIND,
+    MEM,
+    ON_OWNER,
+    OWNER_IDLE,
+    OWNER_BUSY,
+    GRACE,
+    KEEP,
+    LOG,
+    HELP,
+    VERSION
 };
+
+static const struct option options[] = { { "pool", 1, NULL, POOL },
+                                         { "policy", 1, NULL, POLICY },
+                                         { "place", 1, NULL, PLACE },
+                                         { "slots", 1, NULL, SLOTS },
+                                         { "smt", 0, NULL, SMT },
+                                         { "no-bind", 0, NULL, NO_BIND },
+                                         { "mem", 1, NULL, MEM },
+                                         { "on-owner", 1, NULL, ON_OWNER },
+                                         { "owner-idle", 1, NULL, OWNER_IDLE },
+                                         { "owner-busy", 1, NULL, OWNER_BUSY },
+                                         { "grace", 1, NULL, GRACE },
+                                         { "keep", 1, NULL, KEEP },
+                                         { "log", 1, NULL, LOG },
+                                         { "help", 0, NULL, HELP },
+                                         { "version", 0, NULL, VERSION },
+                                         { NULL, 0, NULL, 0 } };
 
 static void take(int option)
 {
     switch (option) {
-    case POOL: byred.pool = optarg; break;
-    case POLICY: set_policy(optarg); break;
-    case PLACE: set_place(optarg); break;
-    case SLOTS: byred.slots = (uint32_t)number("slots", optarg, 1, 65536); break;
-    case SMT: byred.smt = true; break;
-    case NO_BIND: byred.bind = false; break;
-    case MEM: mem_bytes = (uint64_t)number("mem", optarg, 1, 1e12) << 20; break;
-    case ON_OWNER: byred.on_owner = on_owner(optarg); break;
-    case OWNER_IDLE: byred.owner_rule.idle_s = number("owner-idle", optarg, 0, 1e9); break;
-    case OWNER_BUSY: byred.owner_rule.busy_others = number("owner-busy", optarg, 0, 1e9); break;
-    case GRACE: byred.grace_ms = (uint32_t)(1000 * number("grace", optarg, 0, 1e6)); break;
-    case KEEP: byred.keep = (uint32_t)number("keep", optarg, 0, 1e9); break;
-    case LOG: log_path = optarg; break;
-    case HELP: usage(); exit(0);
-    case VERSION: puts("byred " PACKAGE_VERSION); exit(0);
-    default: misuse("bad options");
+    case POOL:
+        byred.pool = optarg;
+        break;
+    case POLICY:
+        set_policy(optarg);
+        break;
+    case PLACE:
+        set_place(optarg);
+        break;
+    case SLOTS:
+        byred.slots = (uint32_t)number("slots", optarg, 1, 65536);
+        break;
+    case SMT:
+        byred.smt = true;
+        break;
+    case NO_BIND:
+        byred.bind = false;
+        break;
+    case MEM:
+        mem_bytes = (uint64_t)number("mem", optarg, 1, 1e12) << 20;
+        break;
+    case ON_OWNER:
+        byred.on_owner = on_owner(optarg);
+        break;
+    case OWNER_IDLE:
+        byred.owner_rule.idle_s = number("owner-idle", optarg, 0, 1e9);
+        break;
+    case OWNER_BUSY:
+        byred.owner_rule.busy_others = number("owner-busy", optarg, 0, 1e9);
+        break;
+    case GRACE:
+        byred.grace_ms = (uint32_t)(1000 * number("grace", optarg, 0, 1e6));
+        break;
+    case KEEP:
+        byred.keep = (uint32_t)number("keep", optarg, 0, 1e9);
+        break;
+    case LOG:
+        log_path = optarg;
+        break;
+    case HELP:
+        usage();
+        exit(0);
+    case VERSION:
+        puts("byred " PACKAGE_VERSION);
+        exit(0);
+    default:
+        misuse("bad options");
     }
 }
 
@@ -186,7 +246,9 @@ static void parse(int argc, char **argv)
         byred.slots = (uint32_t)number("slots (BYRE_CORES)", cores, 0, 65536);
         byred.slots = byred.slots > 0 ? byred.slots : 1;
     }
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) { take(option); }
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        take(option);
+    }
     if (optind < argc) {
         misuse("`%s' is not an option", argv[optind]);
     }
@@ -206,14 +268,16 @@ static bool open_directory(void)
 
     if (error != BYRE_OK) {
         fprintf(stderr, "byred: the state directory %s: %s\n", byred.dir,
-                error == BYRE_ERIGHT ? "belongs to somebody else, or is open to others: say another with $BYRE_STATE"
+                error == BYRE_ERIGHT
+                    ? "belongs to somebody else, or is open to others: say another with $BYRE_STATE"
                 : error == BYRE_ESYSTEM ? strerror(errno)
                                         : byre_strerror(error));
         return false;
     }
     snprintf(path, sizeof path, "%s/byred.log", byred.dir);
     if (!byred_log_open(log_path != NULL ? log_path : path)) {
-        fprintf(stderr, "byred: cannot write %s: %s\n", log_path != NULL ? log_path : path, strerror(errno));
+        fprintf(stderr, "byred: cannot write %s: %s\n", log_path != NULL ? log_path : path,
+                strerror(errno));
         return false;
     }
     length = readlink("/proc/self/exe", byred.keeper_path, sizeof byred.keeper_path - 16);
@@ -228,7 +292,9 @@ static bool open_directory(void)
 static bool open_placer(void)
 {
     byre__cpuset_t allowed;
-    byre__place_config_t config = { .policy = byred.place, .slots = byred.slots, .smt = byred.smt,
+    byre__place_config_t config = { .policy = byred.place,
+                                    .slots = byred.slots,
+                                    .smt = byred.smt,
                                     .bind = byred.bind,
                                     .mem = mem_bytes > 0 ? mem_bytes : byred.load.mem_bytes };
     int error = byre__machine_load();
@@ -240,7 +306,8 @@ static bool open_placer(void)
     byre__machine_outer(&allowed); /* a taskset around `byre up' counts */
     error = byre__placer_create(byre__machine_topology(), &allowed, &config, &byred.placer);
     if (error == BYRE_EINVAL && config.bind && config.slots != 0) {
-        byred_log("%u slots are more than the processors of this node: jobs are not bound", config.slots);
+        byred_log("%u slots are more than the processors of this node: jobs are not bound",
+                  config.slots);
         byred.bind = config.bind = false;
         error = byre__placer_create(byre__machine_topology(), &allowed, &config, &byred.placer);
     }
@@ -256,7 +323,9 @@ static void on_peer(void *arg, uint32_t events)
 
     (void)arg;
     (void)events;
-    for (int i = 0; i < 256 && peer_next(&frame); i++) { wire_handle(&frame); }
+    for (int i = 0; i < 256 && peer_next(&frame); i++) {
+        wire_handle(&frame);
+    }
 }
 
 static void on_ledger(void *arg, uint32_t events)
@@ -297,7 +366,7 @@ static bool open_all(char error[static 256])
 {
     static loop_watch_t peer_watch, ledger_watch, signal_watch;
     static int signals;
-    int code = ledger_open(byred.dir, &byred.ledger, error);
+    int code = takeover_ledger(error);
 
     if (code != BYRE_OK) {
         return false;
@@ -311,7 +380,18 @@ static bool open_all(char error[static 256])
     }
     return watch(&peer_watch, peer_fd(), on_peer, NULL) &&
            watch(&ledger_watch, ledger_fd(byred.ledger), on_ledger, NULL) &&
-           watch(&signal_watch, signals, on_signal, &signals) && recover_ledger() && clients_open(error);
+           watch(&signal_watch, signals, on_signal, &signals) && recover_ledger() &&
+           clients_open(error);
+}
+
+/* Where `byre up' finds it, too. */
+static void complain(int status, const char *error)
+{
+    if (status != 0 && error[0] != '\0') {
+        byred_log("%s", error);
+        fprintf(stderr, "byred: %s\n", error);
+        fflush(stderr);
+    }
 }
 
 int main(int argc, char **argv)
@@ -329,8 +409,8 @@ int main(int argc, char **argv)
     if (peer_open(error) != BYRE_OK) {
         goto undo_log;
     }
-    byred_log("byred " PACKAGE_VERSION " on node %s: pool %s, %d nodes, policy %s, place %s", peer_name(peer_self()),
-              byred.pool, peer_count(), byred.policy->name, byred.place);
+    byred_log("byred " PACKAGE_VERSION " on node %s: pool %s, %d nodes, policy %s, place %s",
+              peer_name(peer_self()), byred.pool, peer_count(), byred.policy->name, byred.place);
     if (!open_all(error)) {
         goto undo_peers;
     }
@@ -343,14 +423,13 @@ undo_peers:
     if (byred.ledger != NULL) {
         ledger_close(byred.ledger);
     }
-    if (down_alone()) {
-        _exit(status); /* MPI_Finalize would wait for who is gone */
+    complain(status, error);
+    if (status != 0 || down_alone()) {
+        _exit(status); /* MPI_Finalize would wait for who is gone, or goes on without us */
     }
     peer_close();
+    return 0;
 undo_log:
-    if (status != 0) {
-        byred_log("%s", error);
-        fprintf(stderr, "byred: %s\n", error);
-    }
+    complain(status, error);
     return status;
 }

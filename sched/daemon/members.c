@@ -41,7 +41,9 @@ int members_up(void)
 {
     int up = 0;
 
-    for (int rank = 0; rank < pool; rank++) { up += members[rank].up; }
+    for (int rank = 0; rank < pool; rank++) {
+        up += members[rank].up;
+    }
     return up;
 }
 
@@ -76,8 +78,8 @@ int member_intern(const char *name)
         return found;
     }
     if (count == room) {
-        member_t *more = count > 32000 ? NULL
-                                       : realloc(members, (size_t)(room * 2 + 16) * sizeof *more);
+        member_t *more =
+            count > 32000 ? NULL : realloc(members, (size_t)(room * 2 + 16) * sizeof *more);
 
         if (more == NULL) {
             return -1;

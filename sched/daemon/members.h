@@ -10,10 +10,10 @@
 
 typedef struct member {
     char name[BYRE__NODE_NAME];
-    bool up;     /* part of this pool, and not gone */
-    bool synced; /* has said what it holds */
-    bool owned;  /* takes no guests */
-    bool bye;    /* has nothing left to do, in byre down */
+    bool up;              /* part of this pool, and not gone */
+    bool synced;          /* has said what it holds */
+    bool owned;           /* takes no guests */
+    bool bye;             /* has nothing left to do, in byre down */
     uint64_t boot, up_ms; /* of its keeper; of its daemon */
     uint32_t slots;
     uint64_t mem;

@@ -101,15 +101,16 @@ static void evict(job_t *job, void *arg)
 static void look_for_owner(void)
 {
     char why[96];
-    const char *reason = byred.on_owner == ON_OWNER_IGNORE ?
-                             NULL :
-                             byre__owner_is_there(&byred.load, &byred.owner_rule, why);
+    const char *reason = byred.on_owner == ON_OWNER_IGNORE
+                             ? NULL
+                             : byre__owner_is_there(&byred.load, &byred.owner_rule, why);
 
     if ((reason != NULL) == there) {
         return;
     }
     there = reason != NULL;
-    byred_log(there ? "the owner is there (%s): no guests" : "the owner has gone: guests are welcome%s",
+    byred_log(there ? "the owner is there (%s): no guests"
+                    : "the owner has gone: guests are welcome%s",
               there ? reason : "");
     tell_pool();
     if (!there) {

@@ -20,7 +20,11 @@
 #include "sched/daemon/stream.h"
 #include "sched/daemon/wire.h"
 
-enum { OVERTAKES = 64, LOOK_MOST = 256 };
+enum {
+    OVERTAKES = 64,
+    LOOK_MOST = 4096,
+    ASK_MOST = 256
+}; /* a round: jobs passed; of these, shown to the placer */
 
 static job_list_t queue;
 static uint32_t cpus_waiting, movable;
@@ -110,7 +114,8 @@ static void refuse(job_t *job)
     if (!job_is_home(job)) {
         give_back(job);
     } else if (job->pin >= 0) {
-        finish_as(job, BYRE__END_IMPOSSIBLE, 0, "its node has not so many processors or so much memory");
+        finish_as(job, BYRE__END_IMPOSSIBLE, 0,
+                  "its node has not so many processors or so much memory");
     } else {
         arrive_again(job);
     }
@@ -154,7 +159,8 @@ static bool try(job_t *job, bool *lacks_out)
     if (error == BYRE_ERANGE) {
         refuse(job);
     } else if (job->mem != 0) {
-        *lacks_out = job->mem > byre__placer_mem(byred.placer) - byre__placer_mem_used(byred.placer);
+        *lacks_out =
+            job->mem > byre__placer_mem(byred.placer) - byre__placer_mem_used(byred.placer);
     }
     return false;
 }
@@ -162,27 +168,27 @@ static bool try(job_t *job, bool *lacks_out)
 void queue_run(void)
 {
     job_t *first_blocked = NULL;
-    int looked = 0;
+    int looked = 0, asked = 0;
 
     if (!byred.ready || byred.ending || !keeper_ready()) {
         return;
     }
-    for (job_t *job = queue.first, *next; job != NULL && looked++ < LOOK_MOST; job = next) {
-        bool lacks;
+    for (job_t *job = queue.first, *next; job != NULL && looked < LOOK_MOST && asked < ASK_MOST;
+         job = next) {
+        bool lacks = false;
 
         next = job->next;
         if (free_slots() == 0) {
             break;
         }
-        if (!may_begin(job)) {
-            continue;
-        }
-        if (try(job, &lacks)) {
-            if (first_blocked != NULL) {
-                first_blocked->overtaken++;
+        if (!may_begin(job) || !try(job, &lacks)) {
+            looked++;
+            asked += !lacks;
+            if (lacks && first_blocked == NULL) {
+                first_blocked = job;
             }
-        } else if (lacks && first_blocked == NULL) {
-            first_blocked = job;
+        } else if (first_blocked != NULL) {
+            first_blocked->overtaken++;
         }
         if (first_blocked != NULL && first_blocked->overtaken >= OVERTAKES) {
             break;
@@ -212,7 +218,8 @@ void queue_guest(int rank, byre__unpack_t *payload)
         host_claim_used(rank);
     }
     if (!payload->failed && context != NULL && member_find(id.home) == rank && !byred.ending) {
-        job = job_create(rank, id.number, context, payload->at, (size_t)(payload->end - payload->at));
+        job =
+            job_create(rank, id.number, context, payload->at, (size_t)(payload->end - payload->at));
     }
     if (job == NULL) { /* one of its earlier attempts may still be ending here */
         byre__pack_job_id(&pack, &id);

@@ -95,8 +95,8 @@ static void load_row(void *arg, const ledger_job_t *row)
     (void)arg;
     context_drop(context);
     if (job == NULL) {
-        byred_log("a row of the ledger cannot be read: job %llu of %s", (unsigned long long)row->id.number,
-                  row->id.home);
+        byred_log("a row of the ledger cannot be read: job %llu of %s",
+                  (unsigned long long)row->id.number, row->id.home);
         return;
     }
     job->bits |= JOB_IN_LEDGER;
@@ -158,14 +158,16 @@ static job_t *guest_without_row(const told_t *told)
 {
     char *argv[] = { (char[]){ "?" }, NULL };
     char none[] = "";
-    byre__spec_t spec = { .flags = told->flags, .argv = argv, .name = none, .node = none,
-                          .affinity = none, .cpus = 1 };
+    byre__spec_t spec = {
+        .flags = told->flags, .argv = argv, .name = none, .node = none, .affinity = none, .cpus = 1
+    };
     byre__pack_t pack = { 0 };
     job_t *job = NULL;
 
     byre__pack_spec(&pack, &spec);
     if (!pack.failed) {
-        job = job_create(member_intern(told->id.home), told->id.number, NULL, pack.data, pack.bytes);
+        job =
+            job_create(member_intern(told->id.home), told->id.number, NULL, pack.data, pack.bytes);
     }
     byre__pack_fini(&pack);
     if (job == NULL || job_run(job) == NULL) {
@@ -190,7 +192,8 @@ static bool is_permitted(const job_t *job, const told_t *told)
 static void take_back(job_t *job, const told_t *told, uint64_t boot)
 {
     run_t *run = job_run(job);
-    byre__place_request_t request = { .job = (uint64_t)(uintptr_t)job, .cpus = job->cpus,
+    byre__place_request_t request = { .job = (uint64_t)(uintptr_t)job,
+                                      .cpus = job->cpus,
                                       .mem = job->mem,
                                       .affinity = job->affinity != NULL ? job->affinity : "" };
 
@@ -240,7 +243,8 @@ static void hear_kept(const told_t *told, uint64_t boot)
 /* J2 */
 static void settle_here(job_t *job, uint64_t boot)
 {
-    byre__end_t lost = { .kind = BYRE__END_LOST, .started_ms = job->run->started_ms,
+    byre__end_t lost = { .kind = BYRE__END_LOST,
+                         .started_ms = job->run->started_ms,
                          .ended_ms = byred_ms() };
     byre__job_id_t id = job_id(job);
 
@@ -248,7 +252,8 @@ static void settle_here(job_t *job, uint64_t boot)
         job->run->boot = boot;
         run_start(job);
     } else if (job->run->boot != boot) {
-        snprintf(lost.detail, sizeof lost.detail, "its node was restarted, or its keeper was killed");
+        snprintf(lost.detail, sizeof lost.detail,
+                 "its node was restarted, or its keeper was killed");
         run_ended(job, job->attempt, &lost);
     } else if (job_is_home(job)) {
         byred_log("job %s was permitted and never begun: it is queued again", job_name(job));
@@ -419,8 +424,8 @@ static void settle_there(job_t *job, void *arg)
         return;
     }
     if (job->run->boot == member_at(rank)->boot) {
-        byred_log("job %s was permitted on node %s and never begun: it is queued again", job_name(job),
-                  member_name(rank));
+        byred_log("job %s was permitted on node %s and never begun: it is queued again",
+                  job_name(job), member_name(rank));
         finish_again(job);
         return;
     }

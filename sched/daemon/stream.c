@@ -205,8 +205,8 @@ void stream_ask(client_t *client, uint16_t type, byre__unpack_t *payload)
     if (job == NULL || job->live == NULL || job->live->client != client) {
         return; /* it has ended meanwhile */
     }
-    if (type == BYRE__ASK_STDIN && job->live->input.bytes + (size_t)(payload->end - payload->at) >
-                                       FIRST_WINDOW) {
+    if (type == BYRE__ASK_STDIN &&
+        job->live->input.bytes + (size_t)(payload->end - payload->at) > FIRST_WINDOW) {
         byred_log("a client sends more input for %s than it may: it is dropped", job_name(job));
         client->dead = true;
         return;

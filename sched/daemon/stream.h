@@ -10,7 +10,8 @@
 void stream_ask(client_t *client, uint16_t type, byre__unpack_t *payload);
 void stream_wire(const peer_frame_t *frame);
 void stream_begun(job_t *job); /* it can take what has waited */
-void stream_output(job_t *job, uint8_t stream, const void *data, size_t bytes); /* from the keeper */
+void stream_output(job_t *job, uint8_t stream, const void *data,
+                   size_t bytes); /* from the keeper */
 void stream_room(job_t *job, uint32_t bytes);
 void stream_say(job_t *job, const char *line); /* a line of ours on the client's stderr */
 void stream_orphan(job_t *job); /* nobody reads any more: what it writes is thrown away */

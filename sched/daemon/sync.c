@@ -53,7 +53,8 @@ void sync_after(job_t *job, bool durable, sync_fn fn)
 {
     job_hold(job);
     if (!add(durable, (step_t){ job, fn })) {
-        byred_log("out of memory: job %s stays where it is until the next `byre up'", job_name(job));
+        byred_log("out of memory: job %s stays where it is until the next `byre up'",
+                  job_name(job));
         return;
     }
     byred.work |= WORK_SYNC;
@@ -65,9 +66,10 @@ static void put_off(const batch_t *batch)
     if (!troubled) {
         const char *why = ledger_trouble(byred.ledger);
 
-        byred_log("the ledger cannot be written (%s): nothing is accepted and no job that must be on disk "
+        byred_log("the ledger cannot be written (%s): nothing is accepted and no job that must be "
+                  "on disk "
                   "begins until it can",
-                  why != NULL ? why : "I/O error");
+                  why != NULL ? why : "the ledger cannot be written");
     }
     troubled = true;
     for (size_t i = 0; i < batch->count; i++) {
@@ -102,8 +104,7 @@ void sync_run(void)
         batch_t *batch = gathering[durable];
 
         gathering[durable] = NULL;
-        if (batch != NULL &&
-            ledger_sync(byred.ledger, batch->durable, written, batch) != BYRE_OK) {
+        if (batch != NULL && ledger_sync(byred.ledger, batch->durable, written, batch) != BYRE_OK) {
             written(batch, BYRE_ENOMEM);
         }
     }

@@ -76,8 +76,9 @@ static void not_found(const watch_t *watch)
     byre__pack_t pack = { 0 };
 
     byre__pack_u32(&pack, (uint32_t)BYRE_ENOTFOUND);
-    byre__pack_text(&pack, "there is no such job, or its end is so old that it is no longer kept; `byre ps -a' "
-                           "lists those that are");
+    byre__pack_text(
+        &pack, "there is no such job, or its end is so old that it is no longer kept; `byre ps -a' "
+               "lists those that are");
     wire_send(watch->to, WIRE_SAY + BYRE__SAY_ERROR, watch->tag, &pack);
     byre__pack_fini(&pack);
 }
@@ -93,7 +94,9 @@ void serve_watch(int from, uint32_t tag, byre__unpack_t *payload)
     watch->to = from;
     watch->tag = tag;
     if (ask_unpack_ranges(payload, &watch->ranges, &watch->count, unknown) == 0) {
-        for (uint32_t i = 0; i < watch->count; i++) { look_at(watch, &watch->ranges[i]); }
+        for (uint32_t i = 0; i < watch->count; i++) {
+            look_at(watch, &watch->ranges[i]);
+        }
     }
     if (watch->found == 0) {
         not_found(watch);

@@ -57,7 +57,8 @@ static bool placing(const peer_frame_t *frame)
     }
     byre__unpack_job_id(&payload, &id);
     if (payload.failed) {
-        byred_log("node %s sent a frame of type %u that is cut off", peer_name(frame->from), frame->type);
+        byred_log("node %s sent a frame of type %u that is cut off", peer_name(frame->from),
+                  frame->type);
     } else if (frame->type == WIRE_DROP) {
         queue_drop(frame->from, &id);
     } else if (frame->type == WIRE_RETURN) {

@@ -66,7 +66,7 @@ NO_SANITIZER static void exec_one(keeper_child_t *child, const char *program)
     execve("/bin/sh", child->argv - 1, child->env);
 }
 
-/* Like execvp, with the PATH of the job. */
+/* Like execvp, with the PATH of the job; and like a shell where a directory is forbidden. */
 NO_SANITIZER static void exec_by_path(keeper_child_t *child)
 {
     char program[4096];
@@ -80,8 +80,9 @@ NO_SANITIZER static void exec_by_path(keeper_child_t *child)
             if (length > 0) program[length] = '/';
             memcpy(program + length + (length > 0), name, bytes);
             exec_one(child, program);
-            if (errno == EACCES)
-                forbidden = true;
+            if (errno ==
+                EACCES) /* the program, or only its directory, where a shell sees nothing */
+                forbidden |= access(program, F_OK) == 0;
             else if (errno != ENOENT && errno != ENOTDIR && errno != ESTALE && errno != ENODEV &&
                      errno != ETIMEDOUT)
                 return;

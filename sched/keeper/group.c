@@ -134,6 +134,22 @@ static void probe(keeper_t *k)
     if (error != 0) keeper_group_off(k, error);
 }
 
+/* Locked, and still there: between the two another keeper that begins may take it for an old one's. */
+static int open_root(int parent, const char *name)
+{
+    struct stat ours, there;
+    for (int i = 0; i < 20; i++) {
+        if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST) return -1;
+        int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &ours) == 0 &&
+            fstatat(parent, name, &there, 0) == 0 && ours.st_ino == there.st_ino)
+            return fd;
+        if (fd >= 0) close(fd);
+        usleep(5000);
+    }
+    return -1;
+}
+
 void keeper_group_init(keeper_t *k)
 {
     k->group_root = -1;
@@ -141,13 +157,7 @@ void keeper_group_init(keeper_t *k)
     if (parent < 0) return;
     snprintf(k->group_name, sizeof k->group_name, "%s%s", prefix, k->identity);
     sweep(parent, k->group_name);
-    if (mkdirat(parent, k->group_name, 0700) == 0 || errno == EEXIST) {
-        k->group_root = openat(parent, k->group_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (k->group_root >= 0 && flock(k->group_root, LOCK_EX | LOCK_NB) != 0) {
-            close(k->group_root);
-            k->group_root = -1;
-        }
-    }
+    k->group_root = open_root(parent, k->group_name);
     close(parent);
     if (k->group_root >= 0) probe(k);
 }

@@ -76,6 +76,20 @@ void keeper_start_tell(int fd, const char *text)
 
 /* ---- the only one ---------------------------------------------------------------------------------------- */
 
+/* A zombie does not: it may have been killed a moment ago, and its child still have the lock. */
+static bool lives(int pid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *at = strrchr(text, ')');
+    return at != NULL && at[1] == ' ' && at[2] != 'Z' && at[2] != 'X';
+}
+
 /* Does the lock's text name a living process that listens? */
 static bool somebody_listens(int fd)
 {
@@ -84,7 +98,7 @@ static bool somebody_listens(int fd)
     ssize_t n = pread(fd, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = '\0';
     return strstr(text, "listening") != NULL && sscanf(text, "%d", &pid) == 1 && pid > 0 &&
-           (kill(pid, 0) == 0 || errno != ESRCH);
+           lives(pid);
 }
 
 static void write_lock(const char *what)

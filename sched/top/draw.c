@@ -167,7 +167,7 @@ static void draw_keys(frame_t *frame, const view_t *view, const model_t *model)
     if (last > view->jobs.count) last = view->jobs.count;
     if (view->jobs.count > 0 && view->jobs.height > 0)
         snprintf(right, sizeof right, "%zu-%zu of %zu%s", view->jobs.top + 1, last,
-                 view->jobs.count, model_is_cut(model) ? "+" : "");
+                 view->jobs.count, model_not_listed(model) ? "+" : "");
     if (frame->cols < NARROW)
         snprintf(left, sizeof left, "h help q quit  %s%s", view_states_name(view->states), one);
     else
@@ -247,5 +247,8 @@ bool draw_plain(frame_t *frame, view_t *view, const model_t *model)
     draw_above(frame, view, model);
     draw_nodes(frame, view, model, nodes);
     if (jobs > 0) draw_jobs(frame, view, model, jobs);
+    if (model_not_listed(model) > 0)
+        frame_add(frame, FRAME_PLAIN, "(and %llu more that wait or run)",
+                  (unsigned long long)model_not_listed(model));
     return true;
 }

@@ -23,7 +23,7 @@ static rates_t rates_between(const byre__tally_t *a, const byre__tally_t *b, dou
 
     if (seconds <= 0) return r;
 #define RATE(rate, field) \
-    r.rate = b->field >= a->field ? (double)(b->field - a->field) / seconds : 0
+    (r.rate = b->field >= a->field ? (double)(b->field - a->field) / seconds : 0)
     RATE(probes, probes_out);
     RATE(won, probes_won);
     RATE(refused, claims_refused);
@@ -139,13 +139,14 @@ totals_t model_totals(const model_t *model)
     return t;
 }
 
-bool model_is_cut(const model_t *model)
+uint64_t model_not_listed(const model_t *model)
 {
     totals_t t = model_totals(model);
     uint64_t open = 0;
 
     for (size_t i = 0; i < model->job_count; i++) open += model->jobs[i].state != BYRE__JOB_ENDED;
-    return open >= MODEL_LISTED_LEAST && open < t.running + t.queued;
+    return open >= MODEL_LISTED_LEAST && open < t.running + t.queued ? t.running + t.queued - open
+                                                                     : 0;
 }
 
 const byre__row_t *model_job(const model_t *model, const byre__job_id_t *id)

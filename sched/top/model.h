@@ -51,10 +51,10 @@ bool model_answer(model_t *model, uint64_t now_ms, byre__node_row_t *rows, size_
 void model_gone(model_t *model, const char *why);
 
 totals_t model_totals(const model_t *model);
-/* Are there jobs that have not ended and are not in `jobs'? So many of each home are always asked for. Nodes and jobs are
- * not of the same moment: of fewer jobs, a difference says nothing. */
+/* How many jobs that have not ended are not in `jobs'. So many of each home are always asked for; nodes and jobs are not
+ * of the same moment, so of fewer jobs a difference says nothing. */
 enum { MODEL_LISTED_LEAST = 50 };
-bool model_is_cut(const model_t *model);
+uint64_t model_not_listed(const model_t *model);
 const model_node_t *model_node(const model_t *model, const char *name); /* or NULL */
 const byre__row_t *model_job(const model_t *model, const byre__job_id_t *id);
 

@@ -321,7 +321,7 @@ bool pool_take(pool_t *pool)
 {
     byre__frame_t frame;
     byre__unpack_t say;
-    int got, filled;
+    int got = 0, filled;
 
     if (pool->sched == NULL) return false;
     filled = byre__stream_fill(&pool->sched->stream);

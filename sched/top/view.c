@@ -183,11 +183,11 @@ static void find_selected(view_t *view, const model_t *model)
     const byre__row_t *job;
     const model_node_t *node;
 
-    for (size_t i = 0; view->job.number != 0 && i < view->jobs.count; i++) {
-        if (byre__job_id_equal(&view_job_at(view, model, i)->id, &view->job)) view->jobs.at = i;
+    for (size_t i = 0; view->job.number != 0 && (job = view_job_at(view, model, i)) != NULL; i++) {
+        if (byre__job_id_equal(&job->id, &view->job)) view->jobs.at = i;
     }
-    for (size_t i = 0; i < view->nodes.count; i++) {
-        if (strcmp(view_node_at(view, model, i)->row.name, view->node_at) == 0) view->nodes.at = i;
+    for (size_t i = 0; (node = view_node_at(view, model, i)) != NULL; i++) {
+        if (strcmp(node->row.name, view->node_at) == 0) view->nodes.at = i;
     }
     if (view->jobs.at >= view->jobs.count)
         view->jobs.at = view->jobs.count ? view->jobs.count - 1 : 0;

@@ -46,6 +46,9 @@ remove_cgroups() {
     for kind in freezer cpu; do
         read -r _ root < <(cgroup_root $kind) || continue
         for group in "$root/byre-lab-$name"/*/ "$root/byre-lab-$name"; do
+            # Where there is one tree of cgroups, keepers that were killed have left some in here.
+            [ ! -d "$group" ] || find "$group" -mindepth 1 -depth -type d -path '*/byre-keeper-*' \
+                -exec rmdir {} + 2>/dev/null
             [ ! -d "$group" ] || until_true 5 rmdir "$group" 2>/dev/null || note "cannot remove $group"
         done
     done

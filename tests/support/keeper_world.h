@@ -34,15 +34,15 @@ enum { KW_JOBS = 4096, KW_LIMIT_MS = KW_LIMIT };
 
 typedef struct kw_job {
     bool started, ended, in_state;
+    bool keep, hold; /* keep what comes; do not open the window again */
     uint32_t attempt;
-    int64_t pid;
     int ends; /* how often it was told */
+    int64_t pid;
     byre__end_t end;
     char *out[2]; /* what came, with a zero byte behind it */
     size_t out_bytes[2];
     uint64_t out_sum[2], out_total[2];
-    uint64_t room;   /* granted for stdin so far, without the first 64 KiB */
-    bool keep, hold; /* keep what comes; do not open the window again */
+    uint64_t room; /* granted for stdin so far, without the first 64 KiB */
 } kw_job_t;
 
 typedef struct kw {
@@ -143,8 +143,8 @@ KW_MAYBE int kw_count_marked(const char *mark)
     return count;
 }
 
-/* But for cgroups, of which it keeps as many as there were jobs at once. */
-KW_MAYBE int kw_count_fds(pid_t pid)
+/* Open descriptors, but for cgroups, of which it keeps as many as there were jobs at once; those separately. */
+KW_MAYBE int kw_count_fds_of(pid_t pid, bool of_groups)
 {
     char path[64], target[600];
     int count = 0;
@@ -154,10 +154,21 @@ KW_MAYBE int kw_count_fds(pid_t pid)
     for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
         ssize_t n = readlinkat(dirfd(list), entry->d_name, target, sizeof target - 1);
         target[n > 0 ? n : 0] = '\0';
-        count += strstr(target, "byre-keeper-") == NULL;
+        count += (strstr(target, "byre-keeper-") != NULL) == of_groups;
     }
     closedir(list);
     return count;
+}
+
+KW_MAYBE int kw_count_fds(pid_t pid)
+{
+    return kw_count_fds_of(pid, false);
+}
+
+/* Does the system let it make cgroups? */
+KW_MAYBE bool kw_has_groups(const kw_t *w)
+{
+    return kw_count_fds_of(kw_keeper(w), true) > 0;
 }
 
 /* A sanitizer's memory says nothing about the keeper's: 0. */

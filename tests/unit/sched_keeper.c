@@ -116,16 +116,15 @@ START_TEST(limits_umask_directory_and_descriptors)
     context.soft[RLIMIT_STACK] = 4 << 20;
     kw_context(w, &context);
     byre__context_fini(&context);
-    kw_start(
-        w, 1, 0,
-        "pwd; umask; ulimit -Sn; ulimit -Hn; ulimit -c; ulimit -Ss; ls /proc/$$/fd | tr '\\n' ' ';"
-        "echo; readlink /proc/$$/fd/0; grep -E 'SigBlk|SigIgn' /proc/$$/status | tr -d '\\t\\n'; "
-        "echo;"
-        "test $$ = $(ps -o sid= -p $$) && test $$ = $(ps -o pgid= -p $$) && echo leader;"
-        "cat /proc/self/oom_score_adj");
+    kw_start(w, 1, 0,
+             "pwd; umask; ulimit -Sn; ulimit -Hn; ulimit -c; ulimit -Ss; ls /proc/$$/fd;"
+             "readlink /proc/$$/fd/0; grep -E 'SigBlk|SigIgn' /proc/$$/status | tr -d '\\t\\n'; "
+             "echo;"
+             "test $$ = $(ps -o sid= -p $$) && test $$ = $(ps -o pgid= -p $$) && echo leader;"
+             "cat /proc/self/oom_score_adj");
     KW_ENDS(w, 1, BYRE__END_EXITED, 0);
     ck_assert_str_eq(kw_read(w->dir, "spool/t.1.out"),
-                     "/usr\n0031\n123\n456\n0\n4096\n0 1 2 \n/dev/null\n"
+                     "/usr\n0031\n123\n456\n0\n4096\n0\n1\n2\n/dev/null\n"
                      "SigBlk:0000000000000000SigIgn:0000000000000000\nleader\n0\n");
     kw_destroy(w);
 }
