@@ -36,8 +36,8 @@ cd "$OUT" || exit 1
 lab run "$byre" up >up || fail "byre up"
 grep -q ': 3 nodes up in ' up || fail "byre up said: $(cat up)"
 for node in n1 n2 n3; do
-    expect "from n1 to $node" $node "$(on n1 "$byre" run --node $node hostname)"
-    expect "from $node to n1" n1 "$(on $node "$byre" run --node n1 hostname)"
+    expect "from n1 to $node" "$node" "$(on n1 "$byre" run --node "$node" hostname)"
+    expect "from $node to n1" n1 "$(on "$node" "$byre" run --node n1 hostname)"
 done
 expect "signals and statuses from afar" 7 "$(on n1 "$byre" run --node n2 sh -c 'exit 7'; echo $?)"
 on n1 "$byre" run --node n3 nosuchprogram 2>err
