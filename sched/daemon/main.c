@@ -146,6 +146,8 @@ static void set_place(const char *text)
     misuse("there is no way of placing called `%s'", text);
 }
 
+enum { LEDGER_TRIES = 200, LEDGER_TRY_US = 50000 };
+
 enum {
     POOL = 256,
     POLICY,
@@ -361,13 +363,27 @@ static bool watch(loop_watch_t *watched, int fd, loop_fn fn, void *arg)
     return loop_add(watched, EPOLLIN);
 }
 
+/* The daemons of a pool whose mpirun was killed have it for a moment yet. */
+static bool open_ledger(char error[static 256])
+{
+    int code;
+
+    for (int i = 0; i < LEDGER_TRIES; i++) {
+        code = ledger_open(byred.dir, &byred.ledger, error);
+        if (code != BYRE_EBUSY) {
+            break;
+        }
+        usleep(LEDGER_TRY_US);
+    }
+    return code == BYRE_OK;
+}
+
 static bool open_all(char error[static 256])
 {
     static loop_watch_t peer_watch, ledger_watch, signal_watch;
     static int signals;
-    int code = ledger_open(byred.dir, &byred.ledger, error);
 
-    if (code != BYRE_OK) {
+    if (!open_ledger(error)) {
         return false;
     }
     signals = signal_fd();
@@ -383,10 +399,16 @@ static bool open_all(char error[static 256])
            clients_open(error);
 }
 
+static void say_failure(const char *error)
+{
+    byred_log("%s", error);
+    fprintf(stderr, "byred: %s\n", error);
+}
+
 int main(int argc, char **argv)
 {
     char error[256] = "";
-    int status = 1;
+    int status;
 
     parse(argc, argv);
     umask(077);
@@ -396,30 +418,24 @@ int main(int argc, char **argv)
     byred.up_ms = byred_ms();
     (void)signal_fd(); /* before there are other threads */
     if (peer_open(error) != BYRE_OK) {
-        goto undo_log;
+        say_failure(error);
+        return 1;
     }
     byred_log("byred " PACKAGE_VERSION " on node %s: pool %s, %d nodes, policy %s, place %s",
               peer_name(peer_self()), byred.pool, peer_count(), byred.policy->name, byred.place);
     if (!open_all(error)) {
-        goto undo_peers;
+        say_failure(error);
+        _exit(1); /* the others hear of it, and do without this node */
     }
     keeper_open();
     status = loop_run();
     clients_close();
     byred_log("byred ends");
 
-undo_peers:
-    if (byred.ledger != NULL) {
-        ledger_close(byred.ledger);
-    }
+    ledger_close(byred.ledger);
     if (down_alone()) {
         _exit(status); /* MPI_Finalize would wait for who is gone */
     }
     peer_close();
-undo_log:
-    if (status != 0) {
-        byred_log("%s", error);
-        fprintf(stderr, "byred: %s\n", error);
-    }
     return status;
 }
