@@ -397,7 +397,6 @@ void recover_hear_row(int rank, byre__unpack_t *payload)
     }
     job->attempt = told.attempt;
     job->node = (int16_t)rank;
-    job->bits |= JOB_SEEN;
     job_stage(job, STAGE_ELSEWHERE);
     run->boot = member_at(rank)->boot;
     run->sent = true;
