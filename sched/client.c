@@ -26,8 +26,22 @@ int byre__client_fail(byre_sched_t *sched, int error, const char *format, ...)
     return error;
 }
 
+/* The connection is over: is the daemon? */
+static bool is_there(const byre_sched_t *sched)
+{
+    int fd = sched->dir != NULL ? byre__unix_connect(sched->dir, "byred.sock") : -1;
+
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+}
+
 int byre__client_broken(byre_sched_t *sched, int error)
 {
+    if (error == BYRE_EPEER && is_there(sched))
+        return byre__client_fail(
+            sched, BYRE_ECLOSED,
+            "the daemon of this node (byred) has ended this connection; it does so when too much "
+            "waits to be read (byred.log says so): read faster, or ask for less");
     if (error == BYRE_EPEER)
         return byre__client_fail(sched, error, "the daemon of this node (byred) has ended");
     if (error == BYRE_EPROTO)
@@ -216,6 +230,7 @@ int byre__client_open(const char *pool, int timeout_ms, byre_sched_t **sched_out
         return BYRE_ENOMEM;
     }
     byre__stream_init(&sched->stream, fd);
+    sched->dir = strdup(dir);
     error = hello(sched, timeout_ms);
     if (error != BYRE_OK) {
         snprintf(why_out, BYRE__CLIENT_WHY, "%s", sched->explain);
@@ -239,6 +254,7 @@ void byre_sched_close(byre_sched_t *sched)
 {
     if (sched == NULL) return;
     byre__stream_fini(&sched->stream);
+    free(sched->dir);
     free(sched);
 }
 

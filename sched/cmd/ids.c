@@ -44,6 +44,33 @@ int ids_read(const byre__cmd_t *cmd, const char *home, char **words, int count,
     return BYRE__CMD_OK;
 }
 
+static int in_order(const void *a, const void *b)
+{
+    const ids_range_t *x = a, *y = b;
+    int homes = strcmp(x->first.home, y->first.home);
+
+    return homes != 0 ? homes :
+                        (x->first.number > y->first.number) - (x->first.number < y->first.number);
+}
+
+size_t ids_merge(ids_range_t *ranges, size_t count)
+{
+    size_t kept = 0;
+
+    qsort(ranges, count, sizeof *ranges, in_order);
+    for (size_t i = 0; i < count; i++) {
+        ids_range_t *last = kept > 0 ? &ranges[kept - 1] : NULL;
+        uint64_t number = ranges[i].first.number, end = number + ranges[i].count;
+
+        if (last == NULL || strcmp(last->first.home, ranges[i].first.home) != 0 ||
+            last->first.number + last->count < number)
+            ranges[kept++] = ranges[i];
+        else if (last->first.number + last->count < end)
+            last->count = end - last->first.number;
+    }
+    return kept;
+}
+
 void ids_pack(byre__pack_t *pack, const ids_range_t *ranges, size_t count)
 {
     byre__pack_u32(pack, (uint32_t)count);

@@ -45,6 +45,8 @@ bool ids_parse(const char *text, const char *home, ids_range_t *range_out);
 int ids_read(const byre__cmd_t *cmd, const char *home, char **words, int count,
              ids_range_t **ranges_out);
 /* u32 count, ranges: as talk.h has them. */
+/* In order, each job once: how many ranges are left. */
+size_t ids_merge(ids_range_t *ranges, size_t count);
 void ids_pack(byre__pack_t *pack, const ids_range_t *ranges, size_t count);
 /* "0-999", "0-99:10", "1,5,7-9": indices of an array. malloc'ed; NULL after writing why to why_out. */
 uint64_t *ids_indices(const char *text, size_t *count_out, char why_out[static 160]);

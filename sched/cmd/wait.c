@@ -180,8 +180,9 @@ static int wait_all(byre_sched_t *sched, const request_t *request)
     open_jobs_t jobs = { 0 };
     waiting_t w = { .request = request };
     int error = find_open(sched, &jobs), status = BYRE__CMD_OK;
+    size_t ranges = ids_merge(jobs.ranges, jobs.count);
 
-    if (error == BYRE_OK && jobs.count > 0) error = wait_for(sched, &w, jobs.ranges, jobs.count);
+    if (error == BYRE_OK && jobs.count > 0) error = wait_for(sched, &w, jobs.ranges, ranges);
     if (error != BYRE_OK || jobs.count > 0) status = conclude(sched, &w, error, jobs.count);
     free(jobs.ranges);
     return status;
@@ -192,11 +193,13 @@ static int wait_these(byre_sched_t *sched, const request_t *request, char **word
     waiting_t w = { .request = request };
     ids_range_t *ranges;
     uint64_t wanted = 0;
+    size_t merged;
     int status = ids_read(&command, sched->node, words, count, &ranges);
 
     if (status != BYRE__CMD_OK) return status;
-    for (int i = 0; i < count; i++) wanted += ranges[i].count;
-    status = conclude(sched, &w, wait_for(sched, &w, ranges, (size_t)count), wanted);
+    merged = ids_merge(ranges, (size_t)count);
+    for (size_t i = 0; i < merged; i++) wanted += ranges[i].count;
+    status = conclude(sched, &w, wait_for(sched, &w, ranges, merged), wanted);
     free(ranges);
     return status;
 }

@@ -22,6 +22,50 @@ static uint32_t numbers;
 
 /* ---- ranges of jobs ------------------------------------------------------------------------------ */
 
+static int by_home_and_number(const void *a, const void *b)
+{
+    const range_t *x = a, *y = b;
+
+    return x->home != y->home   ? (x->home > y->home) - (x->home < y->home)
+           : x->first != y->first ? (x->first > y->first) - (x->first < y->first)
+                                  : 0;
+}
+
+/* In order, and no job twice: how many are left. */
+static uint32_t merge(range_t *ranges, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    qsort(ranges, count, sizeof *ranges, by_home_and_number);
+    for (uint32_t i = 0; i < count; i++) {
+        range_t *last = kept > 0 ? &ranges[kept - 1] : NULL;
+        uint64_t end = ranges[i].first + ranges[i].count;
+
+        if (last == NULL || last->home != ranges[i].home || last->first + last->count < ranges[i].first) {
+            ranges[kept++] = ranges[i];
+        } else if (last->first + last->count < end) {
+            last->count = end - last->first;
+        }
+    }
+    return kept;
+}
+
+bool ask_ranges_have(const range_t *ranges, uint32_t count, uint64_t number)
+{
+    uint32_t low = 0, high = count; /* ranges[0 .. low) begin at or below number, ranges[high ..) above it */
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (ranges[middle].first <= number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low > 0 && number - ranges[low - 1].first < ranges[low - 1].count;
+}
+
 int ask_unpack_ranges(byre__unpack_t *payload, range_t **ranges_out, uint32_t *count_out,
                       char unknown_out[static BYRE__NODE_NAME])
 {
@@ -41,7 +85,7 @@ int ask_unpack_ranges(byre__unpack_t *payload, range_t **ranges_out, uint32_t *c
 
         byre__unpack_job_id(payload, &id);
         ranges[i] = (range_t){ member_find(id.home), id.number, byre__unpack_u64(payload) };
-        if (payload->failed || ranges[i].first == 0 ||
+        if (payload->failed || ranges[i].first == 0 || ranges[i].count == 0 ||
             ranges[i].count > (uint64_t)INT64_MAX - ranges[i].first) {
             free(ranges);
             return BYRE_EPROTO;
@@ -53,7 +97,7 @@ int ask_unpack_ranges(byre__unpack_t *payload, range_t **ranges_out, uint32_t *c
         }
     }
     *ranges_out = ranges;
-    *count_out = count;
+    *count_out = merge(ranges, count);
     return BYRE_OK;
 }
 
@@ -162,7 +206,7 @@ static void note_absent_homes(ask_t *ask)
     for (uint32_t i = 0; i < ask->range_count; i++) {
         int home = ask->ranges[i].home;
 
-        if (!member_up(home) && ask_ranges_of(ask->ranges, i, home) == 0) {
+        if (!member_up(home) && (i == 0 || ask->ranges[i - 1].home != home)) {
             note_missing(ask, home);
         }
     }

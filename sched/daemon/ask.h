@@ -45,10 +45,12 @@ void ask_client_gone(client_t *client);
 void ask_answer(int from, uint32_t number, uint16_t say, byre__unpack_t *payload);
 void ask_member_gone(int rank);
 void ask_end(ask_t *ask);
-/* count, ranges; BYRE_OK, BYRE_EPROTO, BYRE_ENOTFOUND (an unknown home: its name in *unknown_out). */
+/* count, ranges: in order, merged. BYRE_OK, BYRE_EPROTO, BYRE_ENOTFOUND (an unknown home: its name in
+ * *unknown_out). */
 int ask_unpack_ranges(byre__unpack_t *payload, range_t **ranges_out, uint32_t *count_out,
                       char unknown_out[static BYRE__NODE_NAME]);
 void ask_pack_ranges(byre__pack_t *pack, const range_t *ranges, uint32_t count, int home);
+bool ask_ranges_have(const range_t *ranges, uint32_t count, uint64_t number); /* all of one home */
 uint32_t ask_ranges_of(const range_t *ranges, uint32_t count, int home);
 
 /* ---- ask_list.c ---- */

@@ -83,13 +83,7 @@ static void span(page_t *page)
 
 static bool wanted(const page_t *page, uint64_t number)
 {
-    for (uint32_t i = 0; i < page->count; i++) {
-        if (number >= page->ranges[i].first &&
-            number - page->ranges[i].first < page->ranges[i].count) {
-            return true;
-        }
-    }
-    return page->count == 0;
+    return page->count == 0 || ask_ranges_have(page->ranges, page->count, number);
 }
 
 static void say_row(const page_t *page, const byre__row_t *row)

@@ -4,7 +4,7 @@
  *
  *   C1 Nothing is read from a client before the pool is in step (D2): HELLO is answered when it is.
  *   C2 What a client has not read is bounded: rows and logs wait at CLIENT_FILL, output of jobs by their windows,
- *      and at CLIENT_MAX it is dropped.
+ *      and at CLIENT_MAX it is dropped; at CLIENTS_MAX for all of them, the one that has most.
  *   C3 A client goes at the end of a round only, so that nobody below holds a pointer to one that is gone.
  */
 #include <stdarg.h>
@@ -264,6 +264,13 @@ static void bury(client_t *client)
     free(client);
 }
 
+static void drop_slow(client_t *client)
+{
+    byred_log("a client does not read what it asked for (%zu bytes wait): it is dropped",
+              byre__stream_backlog(&client->stream));
+    client->dead = true;
+}
+
 static void write_out(client_t *client)
 {
     size_t backlog;
@@ -286,6 +293,9 @@ static void write_out(client_t *client)
 
 void clients_flush(void)
 {
+    size_t waiting = 0, backlog, highest = 0;
+    client_t *most = NULL;
+
     for (client_t *client = clients, *next; client != NULL; client = next) {
         next = client->next;
         if (!client->dead) {
@@ -293,7 +303,17 @@ void clients_flush(void)
         }
         if (client->dead) {
             bury(client);
+            continue;
         }
+        backlog = byre__stream_backlog(&client->stream);
+        waiting += backlog;
+        if (backlog > highest) {
+            highest = backlog;
+            most = client;
+        }
+    }
+    if (waiting > CLIENTS_MAX) {
+        drop_slow(most); /* gone in the next round */
     }
 }
 

@@ -110,16 +110,9 @@ void serve_watch(int from, uint32_t tag, byre__unpack_t *payload)
     }
 }
 
-/* How often the ranges have it: as often it was counted. */
-static uint64_t times(const watch_t *watch, uint64_t number)
+static bool awaits(const watch_t *watch, uint64_t number)
 {
-    uint64_t n = 0;
-
-    for (uint32_t i = 0; i < watch->count && number <= watch->cutoff; i++) {
-        n += number >= watch->ranges[i].first &&
-             number - watch->ranges[i].first < watch->ranges[i].count;
-    }
-    return n;
+    return number <= watch->cutoff && ask_ranges_have(watch->ranges, watch->count, number);
 }
 
 void watch_ended(job_t *job, const byre__end_t *end)
@@ -130,11 +123,10 @@ void watch_ended(job_t *job, const byre__end_t *end)
 
     for (watch_t **at = &watches; *at != NULL;) {
         watch_t *watch = *at;
-        uint64_t n = times(watch, job->number);
 
-        if (n > 0) {
+        if (awaits(watch, job->number)) {
             say_ended(watch, &id, member_name(job->node), end);
-            watch->pending -= n;
+            watch->pending--;
         }
         if (watch->pending > 0) {
             at = &watch->next;

@@ -38,6 +38,7 @@ enum {
         512 << 10, /* above it no more output is read, and above four times as much no frame */
     KEEPER_GRACE_MS = 2000,    /* from TERM to KILL when the keeper itself is told to end */
     KEEPER_GIVE_UP_MS = 10000, /* so long an end waits for the same processes, killed, to go */
+    KEEPER_SIGNALS_MOST = 8,   /* of a job in a round: more than that cost a look at /proc */
     KEEPER_BUCKETS = 16384,
     KEEPER_IDENTITY = 40 /* room for the value that BYRE_KEEPER begins with */
 };
@@ -86,7 +87,7 @@ struct keeper_job {
     bool killed; /* by us: its end does not wait long for a client that takes no output */
     char cpu_list[256];
     int group;         /* cgroup: a slot of k->groups, or -1 */
-    uint64_t signals;  /* to send in the next round, one bit each */
+    uint8_t signals[KEEPER_SIGNALS_MOST], signal_count; /* to send in the next round, in this order */
     bool killing;      /* SIGKILL until nothing is left */
     bool seen;         /* by this round's scan */
     uint64_t seen_sum; /* of the numbers of its processes */

@@ -55,7 +55,7 @@ static void scan(keeper_t *k)
         member_arg_t arg = { k, job };
         job->seen = false;
         job->seen_sum = 0;
-        if (job->state != KEEPER_ENDED && job->group >= 0 && (job->signals != 0 || job->killing))
+        if (job->state != KEEPER_ENDED && job->group >= 0 && (job->signal_count != 0 || job->killing))
             keeper_group_each(k, job->group, take_member, &arg);
     }
 }
@@ -82,16 +82,20 @@ static void deliver(keeper_t *k)
 {
     for (size_t i = 0; i < k->process_count; i++) {
         const keeper_process_t *process = &k->processes[i];
-        if (process->job == NULL || process->job->signals == 0 || !leads(k, i)) continue;
-        for (int number = 1; number < _NSIG; number++)
-            if (process->job->signals >> (number - 1) & 1) send_group(process, number);
+        if (process->job == NULL || process->job->signal_count == 0 || !leads(k, i)) continue;
+        for (unsigned s = 0; s < process->job->signal_count; s++)
+            send_group(process, process->job->signals[s]);
     }
-    for (keeper_job_t *job = k->jobs; job != NULL; job = job->next) job->signals = 0;
+    for (keeper_job_t *job = k->jobs; job != NULL; job = job->next) job->signal_count = 0;
 }
 
 static void want(keeper_t *k, keeper_job_t *job, int number)
 {
-    job->signals |= UINT64_C(1) << (number - 1);
+    if (job->signal_count == KEEPER_SIGNALS_MOST) {
+        scan(k);
+        deliver(k);
+    }
+    job->signals[job->signal_count++] = (uint8_t)number;
     k->attention = true;
 }
 
@@ -107,10 +111,6 @@ static bool by_terminal(keeper_job_t *job, int number)
 void keeper_reach_signal(keeper_t *k, keeper_job_t *job, int number)
 {
     if (job->state != KEEPER_RUNNING || by_terminal(job, number)) return;
-    if (job->signals != 0) { /* the order of signals matters */
-        scan(k);
-        deliver(k);
-    }
     want(k, job, number);
 }
 
@@ -226,7 +226,7 @@ static bool due(keeper_t *k, uint64_t now_ms)
             else
                 keeper_spool_begin(k, job);
         }
-        anybody |= job->killing || job->signals != 0;
+        anybody |= job->killing || job->signal_count != 0;
     }
     return anybody;
 }
