@@ -1,177 +1,149 @@
 #!/usr/bin/env bash
-# byre up, run, submit, xargs and down with real daemons, as a user types them: one node, this machine.
 # time-limit: 120
+# `byre run' is transparent: on another node of the pool a job has what it would have here, and says what it would
+# say here. Two daemons on this machine.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../support/pool.sh"
+[ -x "$BYRE_BIN/byred" ] || skip "byred was not built"
+mark=byre-run-$$-$RANDOM
 
-[ -x "$BYRE_BIN/byred" ] || skip "there is no byred (it needs SQLite)"
-export BYRE_STATE=$WORK/state
-unset BYRE_POOL
-byre=$BYRE_BIN/byre
-trap 'timeout 30 "$byre" down --kill >/dev/null 2>&1; rm -rf "$WORK"' EXIT
+no_pool() {
+    [ -z "$pool_mpirun" ] || pool_crash
+    pkill -KILL -f "byred-keeper $BYRE_STATE/"
+    pkill -KILL -f "$mark"
+    rm -rf "$WORK"
+}
+trap no_pool EXIT
+trap 'exit 143' TERM INT HUP
 
-up() {
-    run_byre up --slots 2 --no-bind "$@" || fail "byre up: exit status $?"
+there() { timeout -k 5 60 "$BYRE_BIN/byre" run --node t2 "$@"; }
+none_left() { ! pgrep -f "$mark" >/dev/null; }
+said() { # NAME STATUS PART COMMAND...
+    local name=$1 status=$2 part=$3 text got
+    shift 3
+    text=$("$@" 2>&1 >/dev/null </dev/null)
+    got=$?
+    expect "$name: exit status ($text)" "$status" $got
+    case $text in *"$part"*) ;; *) fail "$name: not said: $part, but: $text" ;; esac
 }
 
-# until_true SECONDS COMMAND...
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        read -r -t 0.05 -u 9
-    done 9<> <(:)
-    return 0
+pool_up 2 --slots 4 --no-bind
+
+# ---- surroundings --------------------------------------------------------------------------------
+
+# The environment, byte for byte, but for what belongs to the job.
+same_env() {
+    grep -azvE '^(_|BYRE_JOB|BYRE_KEEPER|BYRE_JOB_NODE|BYRE_POOL|BYRE_INDEX)=' | sort -z | od -c
 }
+odd=$'new\nline\ttab \xff\xfe\x01 "quote\\'
+ODD=$odd EMPTY='' there env -0 | same_env >"$WORK/env.there"
+ODD=$odd EMPTY='' env -0 | same_env >"$WORK/env.here"
+cmp "$WORK/env.here" "$WORK/env.there" || fail "environment: $(diff "$WORK/env.here" "$WORK/env.there" | head -20)"
+expect "no MPI in it" "" "$(there env | grep -aE '^(OMPI_|PMIX_|ORTE|OPAL_|PMI_)' | grep -avxFf <(env))"
 
-# The daemon of this test.
-daemon() {
-    local file
-    grep -lsz "^BYRE_STATE=$BYRE_STATE\$" /proc/[0-9]*/environ 2>/dev/null | while read -r file; do
-        [ "$(cat "${file%/environ}/comm" 2>/dev/null)" != byred ] || basename "${file%/environ}"
-    done
-}
+mkdir "$WORK/a  dir'ectory "$'\xff'
+expect "directory" "$(cd "$WORK"/a*; pwd | od -c)" "$(cd "$WORK"/a*; there pwd | od -c)"
+expect "umask" 0027 "$(umask 027; there sh -c umask)"
+expect "limits" "123 7 1000" "$(
+    ulimit -S -n 123
+    ulimit -c 7
+    ulimit -S -u unlimited 2>/dev/null
+    ulimit -t 1000
+    there bash -c 'echo $(ulimit -n) $(ulimit -c) $(ulimit -t)')"
+expect "arguments" "$(printf '<%s>' '' 'a b' $'c\nd\xff' '*' '$x' | od -c)" "$(there printf '<%s>' '' 'a b' $'c\nd\xff' '*' '$x' | od -c)"
+# 32 and 33 are the C library's own, which no program can change.
+expect "signals are at their default" "$(printf 'SigBlk:\t0000000000000000 SigIgn:\t0000000000000000')" "$(trap '' PIPE USR1; there grep -E 'SigBlk|SigIgn' /proc/self/status | sed s/0000000180000000/0000000000000000/ | paste -sd ' ')"
+expect "descriptors" "0 1 2" "$(exec 7</dev/null; there sh -c 'for f in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$f ] && printf "$f "; done' | sed 's/ $//')"
 
-gone() {
-    ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
-}
+# ---- streams -------------------------------------------------------------------------------------
 
-# ---- up ----------------------------------------------------------------------------------------------------
+head -c 20971520 /dev/urandom >"$WORK/random"
+there cat <"$WORK/random" | cmp - "$WORK/random" || fail "20 MiB through cat changed"
+there cat "$WORK/random" >"$WORK/copy" && cmp "$WORK/random" "$WORK/copy" || fail "20 MiB out"
+expect "stderr apart" "err" "$(there sh -c 'echo out; echo err >&2' 2>&1 >/dev/null)"
+expect "stdout apart" "out" "$(there sh -c 'echo out; echo err >&2' 2>/dev/null)"
+expect "no line end" "a|" "$(there printf a)|"
+expect "standard input ends" 3 "$(printf abc | there wc -c)"
+expect "input nobody reads" ok "$(yes | head -c 3000000 | there echo ok)"
+expect "output nobody reads" y "$(there yes 2>/dev/null | head -n 1)"
 
-up >"$WORK/out"
-grep -q '^pool: 1 node up in ' "$WORK/out" || fail "byre up said: $(cat "$WORK/out")"
-run_byre up | grep -q '^pool: 1 node up already' || fail "byre up twice"
-expect "nodes" up "$(run_byre nodes --json | sed -n 's/.*"state": "\([a-z]*\)".*/\1/p')"
+# ---- ends ----------------------------------------------------------------------------------------
 
-# ---- as if it ran here ----------------------------------------------------------------------------------------
-
-cd "$WORK" || exit 1
-expect "directory" "$(pwd -P)" "$(run_byre run pwd -P)"
-expect "environment" "a  b" "$(COLOUR='a  b' run_byre run sh -c 'echo "$COLOUR"')"
-expect "umask" 0037 "$(umask 0037; run_byre run sh -c umask)"
-expect "limits" 77 "$(ulimit -S -n 77; run_byre run sh -c 'ulimit -S -n')"
-expect "arguments" "<a b><><*><\$x>" "$(run_byre run printf '<%s>' 'a b' '' '*' '$x')"
-run_byre run sh -c "echo out; echo err >&2" >out 2>err
-expect "standard output" out "$(cat out)"
-[ -s err ] || fail "no standard error"
-for status in 0 1 42 255; do
-    run_byre run sh -c "exit $status"
+for status in 0 1 42 126 255; do
+    there sh -c "exit $status"
     expect "exit status" $status $?
 done
-for number in 1 2 3 9 15; do
-    "$byre" run sh -c "kill -$number \$\$" 2>/dev/null
-    expect "killed by $number" $((128 + number)) $?
+for signal in TERM KILL SEGV; do
+    (ulimit -c 0; there bash -c "kill -$signal \$\$") 2>/dev/null
+    got=$?
+    expect "killed by $signal" $((128 + $(kill -l $signal))) $got
 done
-run_byre run nosuchprogram 2>err
-expect "no program" 127 $?
-grep -q "^byre run: $(hostname | cut -d. -f1): nosuchprogram: command not found" err || fail "no program: $(cat err)"
-run_byre run /etc/passwd 2>err
-expect "no right" 126 $?
-grep -q "/etc/passwd: Permission denied" err || fail "no right: $(cat err)"
-
-head -c 52428800 /dev/urandom >random
-run_byre run cat <random >copy || fail "cat"
-cmp random copy || fail "50 MiB came back changed"
-expect "a reader that goes" 1000000 "$(run_byre run yes | head -c 1000000 | wc -c)"
-"$byre" run yes 2>/dev/null | head -n 1 >/dev/null
-expect "and what becomes of its writer" 141 "${PIPESTATUS[0]}"
-expect "a lot to stderr" 3000000 "$(run_byre run sh -c 'head -c 3000000 /dev/zero >&2' 2>&1 >/dev/null | wc -c)"
-expect "copies" "0 1 2" "$(run_byre run -n 3 sh -c 'echo $BYRE_INDEX' | sort | paste -sd ' ')"
-run_byre run -n 3 sh -c 'exit $BYRE_INDEX'
-expect "the worst of them" 2 $?
-
-if command -v script >/dev/null; then
-    script -qec "stty rows 31 cols 77; '$byre' run sh -c 'test -t 0 && test -t 1 && stty size; exit 5'" /dev/null \
-        >tty.out </dev/null
-    expect "exit status by a terminal" 5 $?
-    grep -q '31 77' tty.out || fail "a terminal: $(cat tty.out)"
-fi
-
-# ---- signals, and the end of the client ----------------------------------------------------------------------------
-
-mkfifo in
-"$byre" run sh -c 'trap "echo got; exit 7" USR1; echo ready; while :; do sleep 0.05; done' >out1 <in &
+said "no such program" 127 "t2: byre-no-such-program: command not found" there byre-no-such-program
+said "no such file" 127 "t2: $WORK/nothing: No such file" there "$WORK/nothing"
+echo data >"$WORK/data"
+said "not executable" 126 "t2: $WORK/data: Permission denied" there "$WORK/data"
+said "a directory" 126 "t2: $WORK: " there "$WORK"
+printf '#!/no/such/interpreter\n' >"$WORK/script"
+chmod +x "$WORK/script"
+said "no interpreter" 127 "t2: $WORK/script: " there "$WORK/script"
+mkdir "$WORK/gone"
+in_gone() { (cd "$WORK/gone" && rmdir "$WORK/gone" && there true); }
+said "no directory here" 125 "no working directory" in_gone
+mkdir "$WORK/gone"
+on t1 byre submit --node t2 --cpus 4 sh -c 'until [ -e "$1" ]; do sleep 0.1; done' "$mark" "$WORK/go" >/dev/null || fail "submit"
+(cd "$WORK/gone" && on t1 byre run --node t2 --name waits true) >"$WORK/said" 2>&1 &
 client=$!
-exec 3>in
-until_true 10 grep -q ready out1 || fail "the job does not begin"
-kill -USR1 $client
+eventually "a job waits" eval 'byre ps | grep -q "queued.*waits"'
+rmdir "$WORK/gone"
+touch "$WORK/go"
 wait $client
-expect "USR1 is handled by the job" 7 $?
-grep -q got out1 || fail "USR1 did not come to the job"
-exec 3>&-
+expect "no directory there" 126 $?
+grep -qF "t2: cannot change to directory $WORK/gone: No such file" "$WORK/said" || fail "no directory: $(cat "$WORK/said")"
 
-"$byre" run sh -c 'sleep 1000 & echo $$ $!; wait' >pids &
-client=$!
-until_true 10 grep -q ' ' pids || fail "the job does not begin"
-read -r shell child <pids
-kill -KILL $client
-wait $client 2>/dev/null
-for pid in $shell $child; do
-    until_true 10 gone "$pid" || fail "process $pid of the job outlives its client"
-done
+# ---- signals, and a client that goes -------------------------------------------------------------
 
-"$byre" run sh -c 'sleep 1000 & echo $$ $!; wait' >pids2 &
-client=$!
-until_true 10 grep -q ' ' pids2 || fail "the job does not begin"
-read -r shell child <pids2
-kill -TERM $client
-wait $client 2>/dev/null
-expect "TERM" 143 $?
-until_true 10 gone "$child" || fail "TERM left a process of the job"
+tree() { # SIGNAL
+    local client
+    : >"$WORK/tree"
+    (trap - INT; exec setsid "$BYRE_BIN/byre" run --node t2 bash -c \
+        'setsid sh -c "echo grandchild >>$2; exec -a $1 sleep 1000" sh "$@" & bash -c "exec -a $1 sleep 1000" sh "$@" & echo main >>$2; wait' \
+        main "$mark" "$WORK/tree") </dev/null >/dev/null 2>&1 &
+    client=$!
+    eventually "a tree of processes runs" eval '[ "$(wc -l <"$WORK/tree")" = 2 ] && [ "$(pgrep -fc "^$mark")" -ge 1 ]'
+    kill -$1 $(pgrep -f "byre run --node t2 bash.*$mark")
+    wait $client 2>/dev/null
+    eventually "nothing is left of it after $1" none_left
+}
+for signal in INT TERM HUP KILL; do tree $signal; done
 
-if [ "$(id -u)" = 0 ] && su nobody -s /bin/sh -c true 2>/dev/null; then
-    chmod 711 "$WORK"
-    cp "$byre" "$WORK/byre" # the tree may be closed to others
-    su nobody -s /bin/sh -c "BYRE_STATE=$BYRE_STATE $WORK/byre run true" 2>err
-    expect "another user" 125 $?
-    grep -q "belongs to another user" err || fail "another user: $(cat err)"
+# ---- a job that is an MPI job --------------------------------------------------------------------
+
+expect "mpirun in a job" "0 2
+1 2" "$(there "$MPIRUN" "${mpi_options[@]}" -n 2 sh -c 'echo $OMPI_COMM_WORLD_RANK $OMPI_COMM_WORLD_SIZE' 2>"$WORK/err" | sort)"
+there "$MPIRUN" "${mpi_options[@]}" -n 2 "$BYRE_OBJ/tests/mpi/send_recv" >"$WORK/log" 2>&1 || fail "an MPI program as a job: $(tail "$WORK/log")"
+
+# ---- another user --------------------------------------------------------------------------------
+
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null &&
+    (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$BYRE_BIN/byre"); then
+    node=$BYRE_STATE/pool/t1
+    chmod 711 "$WORK" "$BYRE_STATE" "$BYRE_STATE/pool" "$node"
+    other() { (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups "$@"); }
+    said "another user" 125 "belongs to another user" other "$BYRE_BIN/byre" run touch "$WORK/theirs"
+    [ ! -e "$WORK/theirs" ] || fail "a job of another user ran"
+    if command -v perl >/dev/null; then
+        # Whatever the client looks at and the directories allow, the daemon and the keeper refuse themselves.
+        knock='use IO::Socket::UNIX; $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!\n";
+            alarm 20; print defined sysread($s, $b, 1) && length $b ? "served" : "sent away"'
+        said "its own mode" 13 "Permission denied" other perl -e "$knock" "$node/byred.sock"
+        for door in byred keeper; do
+            chmod 777 "$node/$door.sock"
+            expect "another user at $door.sock" "sent away" "$(other perl -e "$knock" "$node/$door.sock" 2>&1)"
+            chmod 600 "$node/$door.sock"
+        done
+        grep -q "another user" "$node/byred.log" || fail "not in the log"
+    fi
+    chmod 700 "$WORK" "$BYRE_STATE" "$BYRE_STATE/pool" "$node"
 fi
-
-# ---- jobs for later -----------------------------------------------------------------------------------------------
-
-range=$(run_byre submit --array 0-19 sh -c 'echo n {} $BYRE_INDEX; exit {}')
-run_byre wait "$range"
-expect "the worst of an array" 19 $?
-expect "its output" "n 7 7" "$(run_byre log "$(run_byre ps -a --json | sed -n 's/.*"id": "\([^"]*\)".*exit 7".*/\1/p')")"
-id=$(run_byre submit sleep 1000)
-run_byre kill "$id" || fail "kill"
-run_byre wait "$id"
-expect "killed" 143 $?
-id=$(run_byre submit sh -c 'echo one; sleep 0.3; echo two')
-expect "log -f" "one two" "$(run_byre log -f "$id" | paste -sd ' ')"
-expect "a job that is an mpirun of its own" 2 "$(run_byre run "$MPIRUN" "${mpi_options[@]}" -n 2 echo x | grep -c x)"
-
-# ---- xargs ---------------------------------------------------------------------------------------------------------
-
-expect "xargs" "$(seq 200)" "$(seq 200 | run_byre xargs -k echo)"
-expect "xargs: large outputs, each in one piece" "$(for i in 1 2 3 4; do printf '%s 700000\n' $i; done)" \
-    "$(seq 4 | run_byre xargs sh -c 'yes {} | head -n 700000' | uniq -c | awk '{print $2, $1}' | sort)"
-seq 10 | run_byre xargs sh -c 'exit $(({} % 2))'
-expect "xargs: failures" 5 $?
-expect "xargs: halt" 1 "$(seq 1000 | run_byre xargs -P 1 --halt soon --json false | wc -l)"
-
-# ---- down ------------------------------------------------------------------------------------------------------------
-
-id=$(run_byre submit sh -c 'until [ -e go ]; do sleep 0.05; done; echo went')
-run_byre down || fail "byre down: exit status $?"
-run_byre ps 2>/dev/null && fail "ps without daemons"
-: >go
-up >/dev/null
-run_byre wait "$id" || fail "a job that went on without daemons: exit status $?"
-expect "what it wrote" went "$(run_byre log "$id")"
-
-# The daemon dies: jobs go on, and up takes them back.
-"$byre" run sh -c 'echo begun; until [ -e go2 ]; do sleep 0.05; done; exit 6' >out2 2>err2 &
-client=$!
-until_true 10 grep -q begun out2 || fail "the job does not begin"
-kill -KILL "$(daemon)"
-wait $client
-expect "the daemon is killed" 125 $?
-id=$(sed -n "s/.*\`byre wait \([^']*\)'.*/\1/p" err2)
-[ -n "$id" ] || fail "the daemon is killed: $(cat err2)"
-: >go2
-up >/dev/null
-run_byre wait "$id"
-expect "its job's exit status" 6 $?
-run_byre down --kill || fail "byre down --kill"
-exit 0
+expect "the socket is the owner's" 600 "$(stat -c %a "$BYRE_STATE/pool/t1/byred.sock")"
+pool_end
