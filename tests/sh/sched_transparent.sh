@@ -42,7 +42,7 @@ cmp "$WORK/env.here" "$WORK/env.there" || fail "environment: $(diff "$WORK/env.h
 expect "no MPI in it" "" "$(there env | grep -aE '^(OMPI_|PMIX_|ORTE|OPAL_|PMI_)' | grep -avxFf <(env))"
 
 mkdir "$WORK/a  dir'ectory "$'\xff'
-expect "directory" "$(cd "$WORK"/a*; pwd | od -c)" "$(cd "$WORK"/a*; there pwd | od -c)"
+expect "directory" "$(cd "$WORK"/a* || exit; pwd | od -c)" "$(cd "$WORK"/a* || exit; there pwd | od -c)"
 expect "umask" 0027 "$(umask 027; there sh -c umask)"
 # Run with limits of its own; some a test may not raise.
 limited() {
@@ -135,7 +135,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null &&
     other() { (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups "$@"); }
     said "another user" 125 "belongs to another user" other "$BYRE_BIN/byre" run touch "$WORK/theirs"
     [ ! -e "$WORK/theirs" ] || fail "a job of another user ran"
-    if command -v perl >/dev/null; then
+    if command -v perl >/dev/null && other test -S "$node/byred.sock"; then # not below a private directory
         # Whatever the client looks at and the directories allow, the daemon and the keeper refuse themselves.
         knock='use IO::Socket::UNIX; $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!\n";
             alarm 20; print defined sysread($s, $b, 1) && length $b ? "served" : "sent away"'
