@@ -202,6 +202,7 @@ static int find(const char *pool, char dir_out[static BYRE__STATE_PATH],
     }
     error = byre__state_dir(pool, false, dir_out);
     if (error == BYRE_ESYSTEM && errno == ENOENT) return no_pool(said_pool(pool), why_out);
+    if (error == BYRE_ESYSTEM && errno == EACCES) error = BYRE_ERIGHT;
     if (error == BYRE_ERIGHT)
         snprintf(why_out, BYRE__CLIENT_WHY, "the pool in %s belongs to another user", dir_out);
     else if (error != BYRE_OK)

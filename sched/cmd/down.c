@@ -8,7 +8,7 @@
 #include "launch.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,29 +45,24 @@ static int ask_daemon(const byre__cmd_t *cmd, const char *pool, bool kill, pid_t
     return BYRE__CMD_OK;
 }
 
-/* Its daemon is dead: tell it ourselves, and wait until it has ended its jobs and itself. */
-static void end_keeper(const byre__cmd_t *cmd, const char *dir)
+/* Its daemon is dead: asked to end by us, it kills its jobs, notes how they ended for the next daemon, and ends.
+ * false: there was none. */
+static bool end_keeper(const byre__cmd_t *cmd, const char *dir)
 {
-    byre__stream_t stream;
-    byre__pack_t pack = { 0 };
-    byre__frame_t frame;
-    byre__unpack_t say;
-    int fd = byre__unix_connect(dir, "keeper.sock"), error;
+    struct ucred who = { 0 };
+    socklen_t bytes = sizeof who;
+    int fd = byre__unix_connect(dir, "keeper.sock");
 
-    if (fd < 0) return;
-    byre__stream_init(&stream, fd);
-    byre__pack_u32(&pack, BYRE__TALK_VERSION);
-    (void)byre__stream_put(&stream, BYRE__KEEP_HELLO, 1, &pack);
-    byre__pack_clear(&pack);
-    byre__pack_u8(&pack, 1);
-    (void)byre__stream_put(&stream, BYRE__KEEP_QUIT, 2, &pack);
-    byre__pack_fini(&pack);
-    error = byre__stream_drain(&stream);
-    /* Ends that nobody records are not waited for: the next daemon asks for them. */
-    while (error == BYRE_OK || error == 1)
-        error = byre__stream_await(&stream, &frame, &say, KEEPER_MS / 3);
-    byre__stream_fini(&stream);
-    byre__cmd_fail(cmd, "the daemon was dead: told the keeper of the jobs to kill them");
+    if (fd < 0) return false;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) != 0) who.pid = 0;
+    close(fd);
+    if (who.pid <= 0) return false;
+    byre__cmd_fail(cmd, "the daemon was dead: the keeper of the jobs is told to kill them");
+    (void)kill(who.pid, SIGTERM);
+    if (!launch_await_end(who.pid, KEEPER_MS))
+        byre__cmd_fail(cmd, "it (process %d) has not ended yet: see keeper.log in %s",
+                       (int)who.pid, dir);
+    return true;
 }
 
 static void end_daemons(const byre__cmd_t *cmd, const char *pool, pid_t known, bool *found)
@@ -105,7 +100,7 @@ int launch_down(const byre__cmd_t *cmd, const char *pool, const char *dir, bool 
     if (mpirun > 0 && !launch_await_end(mpirun, asked ? GO_MS : 0))
         launch_make_end(cmd, "mpirun", mpirun);
     end_daemons(cmd, pool, daemon, found_out);
-    if (kill && !asked) end_keeper(cmd, dir);
+    if (kill && !asked) *found_out |= end_keeper(cmd, dir);
     remove_file(dir, "byred.sock");
     remove_file(dir, "mpirun.pid");
     return BYRE__CMD_OK;

@@ -14,6 +14,7 @@ typedef struct request {
     uint32_t copies;
     bool label, tty, no_tty;
     char **argv;
+    char directory[256];
 } request_t;
 
 /* ---- submission ------------------------------------------------------------------------------------------- */
@@ -66,10 +67,9 @@ static int submit(const request_t *request, run_t *run)
 /* What a shell would say of it, and with which status it would go on. */
 static int tell_end(const request_t *request, const run_job_t *job)
 {
-    char text[512], directory[256];
+    char text[512];
 
-    if (getcwd(directory, sizeof directory) == NULL) strcpy(directory, "this directory");
-    text_never_ran(&job->end, job->node, request->argv[0], directory, text);
+    text_never_ran(&job->end, job->node, request->argv[0], request->directory, text);
     if (text[0] != '\0') byre__cmd_fail(&run_command, "%s", text);
     return byre__end_status(&job->end);
 }
@@ -208,6 +208,9 @@ static int run(int argc, char **argv)
     state.label = request.label && state.count > 1;
     state.tty = request.tty || (!request.no_tty && state.count == 1 && isatty(STDIN_FILENO) &&
                                 isatty(STDOUT_FILENO));
+    /* Now: it may be gone, or renamed, when it is to be named. */
+    if (getcwd(request.directory, sizeof request.directory) == NULL)
+        strcpy(request.directory, "this directory");
     status = run_all(&request, &state);
     byre_sched_close(state.sched);
     run_out_fini(&state);

@@ -182,7 +182,7 @@ void arrive_tick(void)
 
 uint32_t arrive_count(void)
 {
-    return open_jobs.count + pinned_jobs.count + host_deciding();
+    return open_jobs.count + pinned_jobs.count;
 }
 
 /* ---- what others ask for ----------------------------------------------------------------------- */

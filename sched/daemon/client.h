@@ -22,9 +22,7 @@ struct client {
     loop_watch_t watch;
     byre__stream_t stream;
     uint64_t serial; /* never used again: for answers that come later */
-    bool dead, over; /* over: dropped because it does not read */
-    bool hello;      /* waits for WELCOME */
-    uint32_t hello_tag;
+    bool dead;       /* goes at the end of the round */
     client_context_t *contexts;
     size_t context_count;
     live_t *jobs;

@@ -57,7 +57,7 @@ typedef struct byred {
     byre__policy_params_t params;
     const char *place;
     uint32_t slots;
-    bool smt, bind, quiet;
+    bool smt, bind;
     enum byred_on_owner on_owner;
     byre__owner_rule_t owner_rule;
     uint32_t grace_ms; /* between TERM and KILL when the owner is back */

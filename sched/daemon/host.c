@@ -384,7 +384,7 @@ static void answered(probe_t **at, const byre__answer_t *answer)
     if (answer->yes && probe->kind == BYRE__PROBE_ROOM) {
         claims_there[probe->rank]++;
     }
-    byred.tally.probes_won += answer->yes;
+    byred.tally.probes_won += answer->yes && probe->kind != BYRE__PROBE_LOAD;
     byred.policy->answered(state, probe->rank, probe->token, answer);
     free(probe);
 }

@@ -61,19 +61,16 @@ enum job_stage {
 };
 
 enum job_bits {
-    JOB_DROPPED =
-        1, /* decided while the policy had it, or its client went: ends as soon as it comes back */
-    JOB_KILLED = 2,     /* somebody wants it to end: not to be started again */
-    JOB_IN_LEDGER = 4,  /* there is a row */
-    JOB_SEEN = 8,       /* recovery: a node has said that it has it */
-    JOB_EVICTED = 16,   /* killed here because the owner came back */
-    JOB_RECEIVED = 32,  /* guest that has been counted */
-    JOB_GONE = 64,      /* out of the table; memory held by somebody */
-    JOB_AGAIN = 128,    /* HELD until it is written that its last attempt is over */
-    JOB_EXPECTED = 256, /* the placer counts it as waiting here */
-    JOB_PLACED = 2048,  /* the placer has given it processors */
-    JOB_TOUCHED = 512,  /* input was given or output taken: cannot begin again unnoticed */
-    JOB_TOLD = 1024     /* watch_ended has been called: who asks later reads the ledger */
+    JOB_DROPPED = 1,   /* ended while the policy had it: what that decides does not matter */
+    JOB_KILLED = 2,    /* somebody wants it to end: not to be started again */
+    JOB_IN_LEDGER = 4, /* there is a row */
+    JOB_EVICTED = 8,   /* killed here because the owner came back */
+    JOB_GONE = 16,     /* out of the table; memory held by somebody */
+    JOB_AGAIN = 32,    /* HELD until it is written that its last attempt is over */
+    JOB_EXPECTED = 64, /* the placer counts it as waiting here */
+    JOB_PLACED = 128,  /* the placer has given it processors */
+    JOB_TOUCHED = 256, /* input was given or output taken: cannot begin again unnoticed */
+    JOB_TOLD = 512     /* watch_ended has been called: who asks later reads the ledger */
 };
 
 typedef struct client client_t;

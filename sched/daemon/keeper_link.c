@@ -318,7 +318,7 @@ static void closed(const char *why)
     byre__stream_fini(&stream);
     state = ABSENT;
     context_keeper_gone();
-    try_at = byred_now();
+    try_at = byred_now() + TRY_S; /* not at once: it may close again and again */
     start_at = byred_now();
 }
 

@@ -98,27 +98,32 @@ static void evict(job_t *job, void *arg)
     run_kill(job, byred.grace_ms);
 }
 
+static void come(const char *reason)
+{
+    byred_log("the owner is there (%s): no guests", reason);
+    tell_pool();
+    queue_return_guests();
+}
+
 static void look_for_owner(void)
 {
     char why[96];
-    const char *reason = byred.on_owner == ON_OWNER_IGNORE
-                             ? NULL
-                             : byre__owner_is_there(&byred.load, &byred.owner_rule, why);
+    const char *reason = byred.on_owner == ON_OWNER_IGNORE ?
+                             NULL :
+                             byre__owner_is_there(&byred.load, &byred.owner_rule, why);
+    bool was_there = there;
 
-    if ((reason != NULL) == there) {
-        return;
-    }
     there = reason != NULL;
-    byred_log(there ? "the owner is there (%s): no guests"
-                    : "the owner has gone: guests are welcome%s",
-              there ? reason : "");
-    tell_pool();
-    if (!there) {
+    if (there && !was_there) {
+        come(reason);
+    } else if (was_there && !there) {
+        byred_log("the owner has gone: guests are welcome");
+        tell_pool();
         byred.work |= WORK_DEPARTED | WORK_QUEUE;
-        return;
     }
-    queue_return_guests();
-    jobs_each(evict, NULL);
+    if (there) { /* each time: a guest may have been about to begin when the owner came */
+        jobs_each(evict, NULL);
+    }
 }
 
 void owner_tick(void)

@@ -281,7 +281,7 @@ static void settle_one(job_t *job, void *arg)
     }
 }
 
-static void unknow(job_t *job, void *arg)
+static void forget_known(job_t *job, void *arg)
 {
     (void)arg;
     if (job->run != NULL) {
@@ -336,7 +336,7 @@ void recover_keeper(byre__unpack_t *state, uint64_t boot, uint32_t count)
     told_t told;
     uint32_t running = 0;
 
-    jobs_each(unknow, NULL);
+    jobs_each(forget_known, NULL);
     for (uint32_t i = 0; i < count; i++) {
         unpack_told(state, &told, true);
         if (state->failed) {
@@ -397,7 +397,6 @@ void recover_hear_row(int rank, byre__unpack_t *payload)
     }
     job->attempt = told.attempt;
     job->node = (int16_t)rank;
-    job->bits |= JOB_SEEN;
     job_stage(job, STAGE_ELSEWHERE);
     run->boot = member_at(rank)->boot;
     run->sent = true;

@@ -36,8 +36,8 @@ cd "$OUT" || exit 1
 lab run "$byre" up >up || fail "byre up"
 grep -q ': 3 nodes up in ' up || fail "byre up said: $(cat up)"
 for node in n1 n2 n3; do
-    expect "from n1 to $node" $node "$(on n1 "$byre" run --node $node hostname)"
-    expect "from $node to n1" n1 "$(on $node "$byre" run --node n1 hostname)"
+    expect "from n1 to $node" "$node" "$(on n1 "$byre" run --node "$node" hostname)"
+    expect "from $node to n1" n1 "$(on "$node" "$byre" run --node n1 hostname)"
 done
 expect "signals and statuses from afar" 7 "$(on n1 "$byre" run --node n2 sh -c 'exit 7'; echo $?)"
 on n1 "$byre" run --node n3 nosuchprogram 2>err
@@ -50,7 +50,7 @@ expect "xargs" "$(seq 60)" "$(seq 60 | on n2 "$byre" xargs -k echo)"
 id=$(on n1 "$byre" submit --node n2 sh -c 'until [ -e go ]; do sleep 0.1; done; exit 4')
 lab crash n3
 await_state n3 gone
-expect "the others go on" n2 "$(on n1 "$byre" run --node n2 hostname)"
+expect "the others go on" n1 "$(on n2 "$byre" run --node n1 hostname)"
 lab boot n3 >/dev/null || fail "boot"
 lab run "$byre" up >up 2>&1 || fail "byre up with a node that has come back: $(cat up)"
 await_state n3 up

@@ -45,6 +45,7 @@ pool_up() {
         ((i == 1)) || args+=(:)
         args+=(-np 1 -x BYRE_STATE -x "BYRE_NODE_NAME=t$i" "$BYRE_BIN/byred" "$@")
     done
+    # shellcheck disable=SC2154 # lib.sh
     "$MPIRUN" --enable-recovery "${mpi_options[@]}" --mca mpi_yield_when_idle 1 "${args[@]}" \
         </dev/null >"$WORK/up.log" 2>&1 &
     pool_mpirun=$!
@@ -65,19 +66,18 @@ keeper_of() {
 
 pool_crash() {
     local pids
-    pids=$(pgrep -P "$pool_mpirun" -x byred)
-    kill -KILL "$pool_mpirun" $pids 2>/dev/null
+    mapfile -t pids < <(pgrep -P "$pool_mpirun" -x byred)
+    kill -KILL "$pool_mpirun" "${pids[@]}" 2>/dev/null
     wait "$pool_mpirun" 2>/dev/null
     pool_mpirun=''
 }
 
 pool_end() {
-    local i pids
+    local i pid
     [ -z "$pool_mpirun" ] || { kill -TERM "$pool_mpirun" && wait "$pool_mpirun"; } 2>/dev/null
     pool_mpirun=''
     for ((i = 1; i <= pool_size; i++)); do
-        pids="$(keeper_of "t$i")"
-        [ -z "$pids" ] || kill -TERM $pids
+        for pid in $(keeper_of "t$i"); do kill -TERM "$pid"; done
     done
     for ((i = 1; i <= pool_size; i++)); do
         eventually "keeper of t$i ends" has_no_keeper "t$i"
