@@ -39,9 +39,9 @@ int byre__client_broken(byre_sched_t *sched, int error)
 {
     if (error == BYRE_EPEER && is_there(sched))
         return byre__client_fail(
-            sched, BYRE_ECLOSED,
-            "the daemon of this node (byred) has ended this connection; it does so when too much "
-            "waits to be read (byred.log says so): read faster, or ask for less");
+            sched, error,
+            "the daemon of this node (byred) has ended this connection: it does so when too much waits "
+            "to be read, and byred.log says so; read faster, or ask for less");
     if (error == BYRE_EPEER)
         return byre__client_fail(sched, error, "the daemon of this node (byred) has ended");
     if (error == BYRE_EPROTO)

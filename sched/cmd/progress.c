@@ -60,12 +60,14 @@ static void draw_bar(double fraction, int width)
 void progress_draw(progress_t *progress, uint64_t done, uint64_t failed, uint64_t running,
                    double fraction)
 {
-    uint64_t now = now_ms();
-    double seconds = (double)(now - progress->began_ms) / 1e3;
+    uint64_t now = progress->on ? now_ms() : 0;
+    double seconds;
     char left[TEXT_SHORT];
-    int room = columns() - 72;
+    int room;
 
     if (!progress->on || (progress->drawn && now - progress->drawn_ms < REDRAW_MS)) return;
+    seconds = (double)(now - progress->began_ms) / 1e3;
+    room = columns() - 72;
     fputs("\r\033[K", stderr);
     if (fraction >= 0 && room >= 8) draw_bar(fraction, room < 40 ? room : 40);
     fprintf(stderr, "%llu done", (unsigned long long)done);

@@ -122,7 +122,7 @@ static int conclude(byre_sched_t *sched, const waiting_t *w, int error, uint64_t
         return TIMED_OUT;
     }
     if (error == BYRE_EPEER) {
-        byre__cmd_fail(&command, "%s. Jobs go on; `byre up' brings it back, then wait again",
+        byre__cmd_fail(&command, "%s. Jobs go on: wait again, after `byre up' if it is gone",
                        byre_sched_explain(sched));
         return 125;
     }
