@@ -6,13 +6,16 @@
 #include "sched/daemon/run.h"
 #include "sched/daemon/wire.h"
 
-static uint64_t kill_range(const range_t *range, int signal)
+/* *at: where the range before it ended, and then this one. */
+static uint64_t kill_range(const range_t *range, int signal, job_t **at)
 {
     uint64_t count = 0, end = range->first + range->count;
 
-    for (job_t *job = jobs_home_from(range->first), *next; job != NULL && job->number < end;
-         job = next) {
-        next = job->newer; /* what is cancelled may be gone after it */
+    *at = jobs_home_from(*at, range->first);
+    while (*at != NULL && (*at)->number < end) {
+        job_t *job = *at;
+
+        *at = job->newer; /* what is cancelled may be gone after it */
         if (job_is_open(job)) {
             count += signal == 0 || finish_kill(job, signal);
         }
@@ -27,10 +30,11 @@ void serve_kills(int from, uint32_t tag, byre__unpack_t *payload)
     range_t *ranges = NULL;
     byre__pack_t pack = { 0 };
     uint64_t killed = 0;
+    job_t *at = NULL;
 
     if (ask_unpack_ranges(payload, &ranges, &count, unknown) == 0 && signal <= 64) {
         for (uint32_t i = 0; i < count; i++) {
-            killed += kill_range(&ranges[i], (int)signal);
+            killed += kill_range(&ranges[i], (int)signal, &at);
         }
     }
     byre__pack_u64(&pack, killed);

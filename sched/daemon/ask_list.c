@@ -98,7 +98,7 @@ static void say_row(const page_t *page, const byre__row_t *row)
 static void page_of_open(page_t *page)
 {
     uint64_t from = page->next_open > page->first ? page->next_open : page->first;
-    job_t *job = jobs_home_from(from);
+    job_t *job = jobs_home_from(NULL, from);
     byre__row_t row;
 
     for (; job != NULL && job->number <= page->last && page->seen < page->most;

@@ -390,13 +390,15 @@ void job_to_ledger(const job_t *job, ledger_job_t *to)
 
 /* ---- walks and lists --------------------------------------------------------------------------- */
 
-job_t *jobs_home_from(uint64_t number)
+job_t *jobs_home_from(job_t *at, uint64_t number)
 {
     job_t *job = job_find(members_self(), number);
 
-    if (job == NULL) {
-        for (job = oldest; job != NULL && job->number < number; job = job->newer) {}
+    if (job != NULL || newest == NULL || newest->number < number) {
+        return job;
     }
+    job = at != NULL && at->number <= number ? at : oldest;
+    while (job->number < number) { job = job->newer; }
     return job;
 }
 

@@ -155,8 +155,9 @@ void job_row(const job_t *job, byre__row_t *row_out);
 void job_row_of_ledger(const ledger_job_t *from, byre__row_t *row_out);
 void job_to_ledger(const job_t *job, ledger_job_t *to_out);
 
-/* Jobs of this home in the order of their numbers: the first with a number from `number' on, or NULL. */
-job_t *jobs_home_from(uint64_t number);
+/* Jobs of this home in the order of their numbers: the first with a number from `number' on, or NULL. `at': one
+ * before it, from where the walk goes on, or NULL. */
+job_t *jobs_home_from(job_t *at, uint64_t number);
 job_t *jobs_home_newest(void);
 job_t *
 jobs_first(void); /* any, for walks over all: the order is none; jobs_next survives no removal */

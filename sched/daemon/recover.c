@@ -444,7 +444,7 @@ void recover_queued(void)
 {
     uint32_t queued = 0;
 
-    for (job_t *job = jobs_home_from(0), *next; job != NULL; job = next) {
+    for (job_t *job = jobs_home_from(NULL, 0), *next; job != NULL; job = next) {
         next = job->newer;
         if (job->stage != STAGE_HELD || (job->bits & JOB_AGAIN)) {
             continue;

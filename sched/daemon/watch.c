@@ -53,15 +53,17 @@ static void tell_old_end(void *arg, const ledger_job_t *job)
     say_ended(watch, &job->id, job->node, &job->end);
 }
 
-static void look_at(watch_t *watch, const range_t *range)
+/* *at: as far as the range before it has come, and then this one. */
+static void look_at(watch_t *watch, const range_t *range, job_t **at)
 {
     uint64_t last = range->first + range->count - 1;
 
     if (range->count == 0) {
         return;
     }
-    for (job_t *job = jobs_home_from(range->first); job != NULL && job->number <= last;
-         job = job->newer) {
+    *at = jobs_home_from(*at, range->first);
+    for (job_t *job = *at; job != NULL && job->number <= last; job = job->newer) {
+        *at = job;
         if (!(job->bits & JOB_TOLD)) {
             watch->pending++;
             watch->found++;
@@ -87,6 +89,7 @@ void serve_watch(int from, uint32_t tag, byre__unpack_t *payload)
 {
     watch_t *watch = calloc(1, sizeof *watch);
     char unknown[BYRE__NODE_NAME];
+    job_t *at = NULL;
 
     if (watch == NULL) {
         return;
@@ -95,7 +98,7 @@ void serve_watch(int from, uint32_t tag, byre__unpack_t *payload)
     watch->tag = tag;
     if (ask_unpack_ranges(payload, &watch->ranges, &watch->count, unknown) == 0) {
         for (uint32_t i = 0; i < watch->count; i++) {
-            look_at(watch, &watch->ranges[i]);
+            look_at(watch, &watch->ranges[i], &at);
         }
     }
     if (watch->found == 0) {
