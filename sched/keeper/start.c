@@ -142,8 +142,11 @@ void keeper_start_ready(void)
 
 static void neutral_signals(void)
 {
+    static const unsigned long by_default[8]; /* the kernel's struct sigaction */
     sigset_t all;
-    for (int number = 1; number < _NSIG; number++) signal(number, SIG_DFL);
+    /* Past the library, which hides 32 and 33: make(1) leaves them ignored. */
+    for (int number = 1; number < _NSIG; number++)
+        (void)syscall(SYS_rt_sigaction, number, by_default, NULL, _NSIG / 8);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
 }
