@@ -43,7 +43,6 @@ static xargs_job_t *next_job(xargs_t *x)
 
 static void pack_job(xargs_t *x, const xargs_job_t *job)
 {
-    /* Not BYRE__JOB_FORGET: the output has to stay until it has been asked for. */
     byre__spec_t spec = needs_spec(&x->request->needs, BYRE__JOB_ATTACHED, job->argv);
     char index[40];
     char *env[] = { index, NULL };

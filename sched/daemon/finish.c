@@ -72,7 +72,7 @@ static void recorded(job_t *job)
     byre__job_id_t id = job_id(job);
 
     if (job->attempt > 0) {
-        acknowledge(job->node, &id, job->attempt, job_is(job, BYRE__JOB_FORGET));
+        acknowledge(job->node, &id, job->attempt, false);
     }
     job_remove(job);
 }
@@ -94,15 +94,10 @@ static void count(const job_t *job, const byre__end_t *end)
 
 static void record(job_t *job)
 {
-    byre__job_id_t id = job_id(job);
     ledger_job_t row;
 
     job_to_ledger(job, &row);
-    if (job_is(job, BYRE__JOB_FORGET)) {
-        if (job->bits & JOB_IN_LEDGER) {
-            ledger_delete(byred.ledger, &id, false);
-        }
-    } else if (job->bits & JOB_IN_LEDGER) {
+    if (job->bits & JOB_IN_LEDGER) {
         ledger_update(byred.ledger, &row);
     } else if (job->context != NULL) {
         context_to_ledger(job->context);

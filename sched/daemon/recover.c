@@ -145,7 +145,7 @@ static void unwanted(const told_t *told)
     char name[BYRE__JOB_ID];
 
     if (told->ended) {
-        keeper_forget(&told->id, told->attempt, (told->flags & BYRE__JOB_FORGET) != 0);
+        keeper_forget(&told->id, told->attempt, false);
         return;
     }
     byred_log("the keeper runs attempt %u of %s, which nobody answers for (any more): it is killed",

@@ -114,7 +114,7 @@ void run_started(job_t *job, uint32_t attempt, int64_t pid, uint64_t started_ms)
     job->run->pid = pid;
     job->run->started_ms = started_ms;
     byred.tally.started++;
-    if ((job->bits & JOB_IN_LEDGER) && !job_is(job, BYRE__JOB_FORGET)) {
+    if (job->bits & JOB_IN_LEDGER) {
         job_to_ledger(job, &row);
         ledger_update(byred.ledger, &row);
     }

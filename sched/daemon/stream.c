@@ -288,10 +288,8 @@ static void hear_started(job_t *job, byre__unpack_t *payload)
     job->run->pid = (int64_t)byre__unpack_u64(payload);
     job->run->started_ms = byre__unpack_u64(payload);
     byre__unpack_text_into(payload, job->run->cpus, sizeof job->run->cpus);
-    if (!job_is(job, BYRE__JOB_FORGET)) {
-        job_to_ledger(job, &row);
-        ledger_update(byred.ledger, &row);
-    }
+    job_to_ledger(job, &row);
+    ledger_update(byred.ledger, &row);
     client_tell_started(job);
 }
 

@@ -61,7 +61,7 @@ int keeper_start_daemon(void)
     close(ends[0]);
     if (setsid() < 0) _exit(1);
     child = fork();
-    if (child != 0) _exit(child < 0);
+    if (child != 0) _exit(child < 0 ? 1 : 0);
     return ends[1];
 fail:
     fprintf(stderr, "byred-keeper: cannot start a process: %s\n", strerror(errno));

@@ -297,9 +297,11 @@ bool keeper_talk_frames(keeper_t *k)
 /* Without a descriptor to spare nobody could come, not even to kill: one is held back for that. */
 static int accept_spared(keeper_t *k)
 {
+    /* cppcheck-suppress nullPointer ; of whom: asked later */
     int fd = accept4(k->listen.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || k->reserve < 0) return fd;
     close(k->reserve);
+    /* cppcheck-suppress nullPointer */
     fd = accept4(k->listen.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     k->reserve = -1;
     return fd;

@@ -74,7 +74,8 @@ static bool check_frame(const peer_frame_t *frame, int *next)
 
 static void all_to_all(void)
 {
-    int next_in[64] = { 0 }, next_out[64] = { 0 }, missing = EACH * ranks, unsent = EACH * ranks;
+    int next_in[64] = { 0 }, next_out[64] = { 0 };
+    int missing = EACH * ranks, unsent = missing;
     while (missing > 0 || unsent > 0) {
         peer_frame_t frame;
         bool moved = false;

@@ -548,6 +548,7 @@ int main(int argc, char **argv)
         int peer;
 
         (void)poll(&ready, 1, -1);
+        /* cppcheck-suppress nullPointer */
         peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
         if (peer >= 0) serve(peer);
     }

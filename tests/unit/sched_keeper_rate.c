@@ -40,7 +40,7 @@ static double keeper_rate(kw_t *w)
     memset(w->jobs, 0, sizeof w->jobs);
     for (int done = 0; done < jobs(); done++) {
         while (begun < jobs() && begun - done < AT_ONCE)
-            kw_order(w, (uint64_t)++begun, 1, BYRE__JOB_FORGET, argv, "", NULL);
+            kw_order(w, (uint64_t)++begun, 1, BYRE__JOB_ATTACHED, argv, "", NULL);
         KW_ENDS(w, done + 1, BYRE__END_EXITED, 0);
         kw_forget(w, (uint64_t)done + 1, true);
     }
