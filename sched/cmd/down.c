@@ -18,11 +18,18 @@
 
 static byre__cmd_t command;
 
-enum { HELLO_MS = 5000, DOWN_MS = 45000, GO_MS = 5000, KEEPER_MS = 15000, DAEMONS_MAX = 64 };
+enum {
+    HELLO_MS = 5000,
+    DOWN_MS = 45000,
+    GO_MS = 5000,
+    GO_BROKEN_MS = 500,
+    KEEPER_MS = 15000,
+    DAEMONS_MAX = 64
+};
 
-/* Ask the daemon. *pid_out: its process, or 0. *asked_out: it has done as told. */
+/* Ask the daemon. *pid_out: its process, or 0. *asked_out: it has done as told. *whole_out: no node is gone. */
 static int ask_daemon(const byre__cmd_t *cmd, const char *pool, bool kill, pid_t *pid_out,
-                      bool *asked_out)
+                      bool *asked_out, bool *whole_out)
 {
     char why[BYRE__CLIENT_WHY];
     byre_sched_t *sched;
@@ -35,6 +42,7 @@ static int ask_daemon(const byre__cmd_t *cmd, const char *pool, bool kill, pid_t
     if (error == BYRE_ERIGHT || error == BYRE_EINVAL) return byre__cmd_fail(cmd, "%s", why);
     if (error != BYRE_OK) return BYRE__CMD_OK; /* dead, or as good as dead */
     *pid_out = byre__client_daemon(sched);
+    *whole_out = sched->nodes_up == sched->nodes;
     byre__pack_u8(&ask, kill);
     error = byre__client_ask(sched, BYRE__ASK_DOWN, &ask, &tag);
     byre__pack_fini(&ask);
@@ -60,8 +68,8 @@ static bool end_keeper(const byre__cmd_t *cmd, const char *dir)
     byre__cmd_fail(cmd, "the daemon was dead: the keeper of the jobs is told to kill them");
     (void)kill(who.pid, SIGTERM);
     if (!launch_await_end(who.pid, KEEPER_MS))
-        byre__cmd_fail(cmd, "it (process %d) has not ended yet: see keeper.log in %s",
-                       (int)who.pid, dir);
+        byre__cmd_fail(cmd, "it (process %d) has not ended yet: see keeper.log in %s", (int)who.pid,
+                       dir);
     return true;
 }
 
@@ -91,13 +99,13 @@ int launch_down(const byre__cmd_t *cmd, const char *pool, const char *dir, bool 
                 bool *found_out)
 {
     pid_t daemon = 0, mpirun = launch_running(dir);
-    bool asked = false;
-    int status = ask_daemon(cmd, pool, kill, &daemon, &asked);
+    bool asked = false, whole = false;
+    int status = ask_daemon(cmd, pool, kill, &daemon, &asked, &whole);
 
     if (status != BYRE__CMD_OK) return status;
     *found_out = daemon > 0 || mpirun > 0;
-    /* mpirun goes when its daemons have; not if it waits for a node that is gone. */
-    if (mpirun > 0 && !launch_await_end(mpirun, asked ? GO_MS : 0))
+    /* mpirun goes when its daemons have; not if it waits for a node that is gone, as it mostly does. */
+    if (mpirun > 0 && !launch_await_end(mpirun, !asked ? 0 : whole ? GO_MS : GO_BROKEN_MS))
         launch_make_end(cmd, "mpirun", mpirun);
     end_daemons(cmd, pool, daemon, found_out);
     if (kill && !asked) *found_out |= end_keeper(cmd, dir);

@@ -59,7 +59,6 @@ pids_on() { # NODE PATTERN
 
 break_something() {
     local node=${nodes[RANDOM % 4]} what=$((RANDOM % 12))
-    [ $what -lt 9 ] || [ "$node" != n1 ] || node=n2
     case $what in
     0 | 1 | 2 | 3) echo "kill the daemon of $node"; on "$node" pkill -KILL -x byred ;;
     4) echo "kill mpirun"; on n1 pkill -KILL -f 'mpirun.*byred' ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A pool of four nodes with jobs everywhere, and then, one after the other: a daemon is killed, a node crashes, the node
-# of mpirun crashes, a node is cut off for good, and the power of all of them fails. After each: what goes
+# of mpirun crashes, nodes are cut off, and the power of all of them fails. After each: what goes
 # on, what `byre nodes', `byre ps', `byre wait' and `byre run' say, and what `byre up' makes of it.
 # time-limit: 200
 . "$(dirname "$0")/lab.bash"
@@ -139,6 +139,27 @@ let_end d14 drun
 ended d14 n1 23
 ended d42 n4 24
 echo "a node was cut off: ok"
+
+# ---- the node of mpirun is cut off: two pools, of which none is whole ----------------------------
+
+submit n2 n3 f23 25
+submit n1 n2 f12 26
+submit n1 n1 f11 27
+lab cut n1 || fail "cut"
+eventually "the others notice" node_is n2 n1 gone
+eventually "it notices, too" node_is n1 n3 gone
+places n2 n2 n3 n4
+places n1 n1
+lab heal n1 || fail "heal"
+byre_up n1 "${options[@]}"
+for job in f23 f12 f11; do
+    eventually "$job is taken back" is "n${job:1:1}" "${id[$job]}" running
+done
+let_end f23 f12 f11
+ended f23 n2 25
+ended f12 n1 26
+ended f11 n1 27
+echo "mpirun's node was cut off: ok"
 
 # ---- the power of all fails ----------------------------------------------------------------------
 
