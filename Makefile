@@ -252,7 +252,7 @@ LINT_H      = $(call in_parts,-name '*.h')
 # Shell scripts are what says so in its first line, and what they read in.
 LINT_SH     = $(shell cd $(srcdir) && grep -rlE '^\#!.*\b(ba)?sh$$|^\# shellcheck shell=' \
                   $(wildcard $(PARTS)) .ci | sort)
-LINT_FLAGS  = $(BYRE_CPPFLAGS) -I$(srcdir)/runtime -I$(srcdir)/tests/support -DBYRE_LIBEXECDIR=\"\" \
+LINT_FLAGS  = $(BYRE_CPPFLAGS) -I$(srcdir)/runtime -I$(srcdir)/tests/support -DBYRE_LIBEXECDIR=\"\" -DBYRE_BINDIR=\"\" -DBYRE_MPIRUN=\"\" \
               $(call system,$(MPI_CFLAGS) $(CHECK_CFLAGS) $(TIRPC_CFLAGS)) -std=gnu11 \
               -I$(srcdir)/rpc/gen $(sort $(patsubst %/,-I%,$(dir $(GENERATED_H))))
 

@@ -44,9 +44,9 @@ enum { BYRE__ADDRESSES = 8 }; /* of a node that are known; more do no harm */
 typedef struct byre__node_map {
     int rank, size;
     int node, nodes;
-    int local_ranks;          /* on this node, this one included */
-    byre__peer_node_t *peers; /* [size] */
-    char (*names)[64];        /* [nodes] */
+    int local_ranks;                               /* on this node, this one included */
+    byre__peer_node_t *peers;                      /* [size] */
+    char (*names)[64];                             /* [nodes] */
     struct in6_addr (*addresses)[BYRE__ADDRESSES]; /* [nodes] */
     int bell;                                      /* own */
     byre__slot_t *slots;                           /* [local_ranks], shared */

@@ -38,10 +38,10 @@ static bool is_there(const byre_sched_t *sched)
 int byre__client_broken(byre_sched_t *sched, int error)
 {
     if (error == BYRE_EPEER && is_there(sched))
-        return byre__client_fail(
-            sched, error,
-            "the daemon of this node (byred) has ended this connection: it does so when too much waits "
-            "to be read, and byred.log says so; read faster, or ask for less");
+        return byre__client_fail(sched, error,
+                                 "the daemon of this node (byred) has ended this connection: it "
+                                 "does so when too much waits "
+                                 "to be read, and byred.log says so; read faster, or ask for less");
     if (error == BYRE_EPEER)
         return byre__client_fail(sched, error, "the daemon of this node (byred) has ended");
     if (error == BYRE_EPROTO)
@@ -125,7 +125,7 @@ static int hello(byre_sched_t *sched, int timeout_ms)
     byre__pack_t ask = { 0 };
     byre__frame_t frame;
     byre__unpack_t say;
-    uint32_t tag, version;
+    uint32_t tag = 0, version;
     int error;
 
     byre__pack_u32(&ask, BYRE__TALK_VERSION);

@@ -21,7 +21,7 @@ enum { BYRE__CLIENT_WHY = 512 }; /* room for a reason */
 struct byre_sched {
     byre__stream_t stream;
     char node[BYRE__NODE_NAME]; /* this node's name, as the daemon says */
-    char *dir; /* where its socket is */
+    char *dir;                  /* where its socket is */
     char pool[40];
     uint32_t nodes, nodes_up; /* when the connection was made */
     uint32_t tag;             /* the last one given */

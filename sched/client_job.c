@@ -116,7 +116,7 @@ int byre_sched_wait(byre_sched_t *sched, const char *id_text, int timeout_ms,
     byre__end_t end;
     byre__frame_t frame;
     byre__unpack_t say;
-    uint32_t tag;
+    uint32_t tag = 0;
     int error = ask_about(sched, BYRE__ASK_WAIT, NULL, id_text, &tag);
 
     if (error == BYRE_OK) error = byre__client_answer(sched, tag, timeout_ms, &frame, &say);
@@ -135,7 +135,7 @@ int byre_sched_wait(byre_sched_t *sched, const char *id_text, int timeout_ms,
 
 int byre_sched_kill(byre_sched_t *sched, const char *id_text, int signal)
 {
-    uint32_t tag, number = (uint32_t)signal;
+    uint32_t tag = 0, number = (uint32_t)signal;
     byre__unpack_t say;
     uint64_t reached;
     int error;

@@ -9,7 +9,9 @@
 
 #define CLIENT_FILL \
     ((size_t)1 << 20) /* rows and output of logs wait while so much has not been read */
-#define CLIENT_MAX ((size_t)32 << 20) /* a client that has so much to read is dropped: the ends of 100,000 jobs fit */
+#define CLIENT_MAX \
+    ((size_t)32    \
+     << 20) /* a client that has so much to read is dropped: the ends of 100,000 jobs fit */
 #define CLIENTS_MAX ((size_t)128 << 20) /* when all of them have, the one that has most */
 
 typedef struct client_context {

@@ -398,7 +398,9 @@ job_t *jobs_home_from(job_t *at, uint64_t number)
         return job;
     }
     job = at != NULL && at->number <= number ? at : oldest;
-    while (job->number < number) { job = job->newer; }
+    while (job->number < number) {
+        job = job->newer;
+    }
     return job;
 }
 

@@ -22,7 +22,7 @@ void keeper_kill(const byre__job_id_t *id, uint32_t attempt, uint32_t grace_ms);
 void keeper_forget(const byre__job_id_t *id, uint32_t attempt, bool output_too);
 void keeper_stdin(const job_t *job, const void *data, size_t bytes);
 void keeper_stdin_end(const job_t *job);
-void keeper_window(const job_t *job, uint8_t stream, uint32_t bytes);
+void keeper_window(const job_t *job, uint8_t which, uint32_t bytes);
 void keeper_resize(const job_t *job, uint32_t rows, uint32_t cols);
 void keeper_quit(bool kill);
 

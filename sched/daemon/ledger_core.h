@@ -181,6 +181,6 @@ struct ledger {
 /* ledger.c, for the readers: wait until all that was queued is written. false: it cannot be. */
 bool ledger_flush(ledger_t *ledger);
 /* ledger_writer.c */
-void *ledger_writer(void *ledger);
+void *ledger_writer(void *arg); /* ledger_t */
 
 #endif

@@ -190,14 +190,17 @@ static bool go_on(reader_t *reader)
     return true;
 }
 
-static void pump(reader_t **at)
+/* false: it is gone, and the next one is in its place. */
+static bool pump(reader_t **at)
 {
     reader_t *reader = *at;
 
-    if (!go_on(reader)) {
-        *at = reader->next;
-        destroy(reader);
+    if (go_on(reader)) {
+        return true;
     }
+    *at = reader->next;
+    destroy(reader);
+    return false;
 }
 
 /* ---- questions ------------------------------------------------------------------------------------ */
@@ -250,7 +253,7 @@ void serve_log(int from, uint32_t tag, byre__unpack_t *payload)
     }
     reader->next = readers;
     readers = reader;
-    pump(&readers);
+    (void)pump(&readers);
 }
 
 static reader_t **find(int to, uint32_t tag)
@@ -270,7 +273,7 @@ void serve_log_window(int from, uint32_t tag, byre__unpack_t *payload)
 
     if (*at != NULL && !payload->failed && more <= UINT32_MAX / 2 - (*at)->window) {
         (*at)->window += more;
-        pump(at);
+        (void)pump(at);
     }
 }
 
@@ -311,13 +314,8 @@ double log_due(void)
 void log_tick(void)
 {
     for (reader_t **at = &readers; *at != NULL;) {
-        reader_t *reader = *at;
-
-        if (reader->look_at <= byred_now()) {
-            pump(at);
-        }
-        if (*at == reader) {
-            at = &reader->next;
+        if ((*at)->look_at > byred_now() || pump(at)) {
+            at = &(*at)->next;
         }
     }
 }

@@ -7,6 +7,7 @@
  *   ledger, placer        what this node had, and what it has to give
  *   loop                  keeper, then the others (recover.c), then clients
  */
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -400,6 +401,7 @@ int main(int argc, char **argv)
     int status = 1;
 
     parse(argc, argv);
+    assert(byred.policy != NULL);
     umask(077);
     if (!open_directory()) {
         return 1;

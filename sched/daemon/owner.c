@@ -108,9 +108,9 @@ static void come(const char *reason)
 static void look_for_owner(void)
 {
     char why[96];
-    const char *reason = byred.on_owner == ON_OWNER_IGNORE ?
-                             NULL :
-                             byre__owner_is_there(&byred.load, &byred.owner_rule, why);
+    const char *reason = byred.on_owner == ON_OWNER_IGNORE
+                             ? NULL
+                             : byre__owner_is_there(&byred.load, &byred.owner_rule, why);
     bool was_there = there;
 
     there = reason != NULL;

@@ -231,12 +231,12 @@ static void hear_kept(const told_t *told, uint64_t boot)
     if (job == NULL && strcmp(told->id.home, member_name(members_self())) != 0) {
         job = guest_without_row(told);
     }
-    if (job == NULL || (job->stage != STAGE_ENDED && !is_permitted(job, told))) {
-        unwanted(told);
-    } else if (job->stage != STAGE_ENDED) {
+    if (job != NULL && job->stage != STAGE_ENDED && is_permitted(job, told)) {
         take_back(job, told, boot);
-    } else if (!told->ended || told->attempt != job->attempt) {
-        unwanted(told); /* the end is being recorded, of another attempt or while it was killed */
+    } else if (job == NULL || job->stage != STAGE_ENDED || !told->ended ||
+               told->attempt != job->attempt) {
+        unwanted(
+            told); /* its end may be being recorded, of another attempt or while it was killed */
     }
 }
 

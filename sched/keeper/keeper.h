@@ -86,8 +86,9 @@ struct keeper_job {
     bool clean;  /* nothing of it is left */
     bool killed; /* by us: its end does not wait long for a client that takes no output */
     char cpu_list[256];
-    int group;         /* cgroup: a slot of k->groups, or -1 */
-    uint8_t signals[KEEPER_SIGNALS_MOST], signal_count; /* to send in the next round, in this order */
+    int group; /* cgroup: a slot of k->groups, or -1 */
+    uint8_t signals[KEEPER_SIGNALS_MOST],
+        signal_count;  /* to send in the next round, in this order */
     bool killing;      /* SIGKILL until nothing is left */
     bool seen;         /* by this round's scan */
     uint64_t seen_sum; /* of the numbers of its processes */

@@ -170,7 +170,8 @@ static char **environment(const keeper_order_t *order, char *const *ours)
 {
     char *const *own = order->spec.env, *const *extra = order->extra;
     size_t count = 0;
-    char **env = malloc((order->context->variables + count_of(extra) + count_of(own) + 3) * sizeof *env);
+    char **env =
+        malloc((order->context->variables + count_of(extra) + count_of(own) + 3) * sizeof *env);
     if (env == NULL) return NULL;
     for (char **given = order->context->context.env; *given != NULL; given++)
         if (!names_one(extra, *given) && !names_one(own, *given)) env[count++] = *given;
