@@ -25,12 +25,12 @@ static void unpack_load(byre__unpack_t *unpack, byre__load_t *load)
 }
 
 /* The counters in the order in which they travel. */
-#define TALLY(X)                                                                           \
-    X(submitted)                                                                           \
-    X(started)                                                                             \
-    X(ended)                                                                               \
-    X(lost) X(probes_out) X(probes_in) X(probes_won) X(claims_refused) X(sent) X(received) \
-        X(peer_messages) X(peer_bytes)
+/* clang-format off */
+#define TALLY(X)                                                                                  \
+    X(submitted) X(started) X(ended) X(lost)                                                      \
+    X(probes_out) X(probes_in) X(probes_won) X(claims_refused)                                    \
+    X(sent) X(received) X(peer_messages) X(peer_bytes)
+/* clang-format on */
 
 static void pack_tally(byre__pack_t *pack, const byre__tally_t *tally)
 {

@@ -3,11 +3,12 @@
 # of mpirun crashes, nodes are cut off, and the power of all of them fails. After each: what goes
 # on, what `byre nodes', `byre ps', `byre wait' and `byre run' say, and what `byre up' makes of it.
 # time-limit: 200
+# shellcheck disable=SC2016 # what a job's shell expands
 . "$(dirname "$0")/lab.bash"
 . "$(dirname "$0")/sched.bash"
 
 lab up 4 --share "$OUT" >/dev/null || fail "up"
-options=(--slots 4 --no-bind --policy threshold,T=1,L=3)
+options=(--slots 4 --no-bind --policy 'threshold,T=1,L=3')
 byre_up n1 "${options[@]}"
 
 places() { # FROM NODE...: jobs can be placed from there
@@ -169,9 +170,9 @@ eventually "n2 is full" has_run full 1
 for i in 1 2 3; do
     id[q$i]=$(on_byre "n$i" submit --node n2 "$OUT/job" "q$i" 3$i) || fail "submit"
 done
-for node in "${nodes[@]}"; do lab crash $node || fail "crash $node"; done
+for node in "${nodes[@]}"; do lab crash "$node" || fail "crash $node"; done
 let_end q1 q2 q3
-for node in "${nodes[@]}"; do lab boot $node || fail "boot $node"; done
+for node in "${nodes[@]}"; do lab boot "$node" || fail "boot $node"; done
 byre_up n1 "${options[@]}"
 for i in 1 2 3; do ended "q$i" "n$i" 3$i; done
 on_byre n1 wait --timeout 20 "${id[e11]}" 2>"$WORK/said"

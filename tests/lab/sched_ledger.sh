@@ -2,6 +2,7 @@
 # A ledger that is damaged while the pool is down: `byre up' says which file it is and what to do, the other nodes come
 # up, nothing is overwritten, and when the file is put back all its jobs go on.
 # time-limit: 90
+# shellcheck disable=SC2016 # what a job's shell expands
 . "$(dirname "$0")/lab.bash"
 . "$(dirname "$0")/sched.bash"
 

@@ -3,6 +3,7 @@
 # --on-owner warn-kill guests are warned and ended, and those that may run again do so elsewhere; with requeue only
 # the latter. No guest comes meanwhile, the node's own jobs stay, and nothing of the guests is left.
 # time-limit: 120
+# shellcheck disable=SC2016 # what a job's shell expands
 . "$(dirname "$0")/lab.bash"
 . "$(dirname "$0")/sched.bash"
 
@@ -35,8 +36,8 @@ full_but() {
     local node
     for node in n1 n2 n3; do
         [ $node != "$1" ] || continue
-        on_byre $node submit --node $node --cpus 3 "$OUT/job" full$2$node >/dev/null || fail "submit"
-        eventually "$node is full" has_run full$2$node 1
+        on_byre $node submit --node $node --cpus 3 "$OUT/job" "full$2$node" >/dev/null || fail "submit"
+        eventually "$node is full" has_run "full$2$node" 1
     done
 }
 
@@ -46,17 +47,17 @@ round() {
     byre_up n1 --slots 3 --no-bind --policy threshold,T=1,L=3 --on-owner "$how" --owner-busy 0.04 --grace 1
     eventually "nobody is there at first" node_is n1 n2 up
     full_but n2 "$how"
-    on_byre n1 run "$OUT/guest" guest$how >"$WORK/$how.out" 2>"$WORK/$how.err" &
+    on_byre n1 run "$OUT/guest" "guest$how" >"$WORK/$how.out" 2>"$WORK/$how.err" &
     client=$!
-    eventually "a guest runs" has_run guest$how 1
-    id[moves]=$(on_byre n1 submit --restartable "$OUT/guest" moves$how) || fail "submit"
-    eventually "another, which may run again" has_run moves$how 1
-    submit n2 n2 own$how 5
-    expect "where there was room" "n2 n2" "$(echo $(runs guest$how) $(runs moves$how))"
-    let_end full${how}n3
+    eventually "a guest runs" has_run "guest$how" 1
+    id[moves]=$(on_byre n1 submit --restartable "$OUT/guest" "moves$how") || fail "submit"
+    eventually "another, which may run again" has_run "moves$how" 1
+    submit n2 n2 "own$how" 5
+    expect "where there was room" "n2 n2" "$(runs "guest$how") $(runs "moves$how")"
+    let_end "full${how}n3"
     owner_comes
-    eventually "the restartable one runs elsewhere" has_run moves$how 2
-    expect "elsewhere" n3 "$(runs moves$how | tail -n 1)"
+    eventually "the restartable one runs elsewhere" has_run "moves$how" 2
+    expect "elsewhere" n3 "$(runs "moves$how" | tail -n 1)"
     eventually "it was told to end" test -s "$RUNS/moves$how.term"
     eventually "nothing of it is left on n2" eval '! on n2 pgrep -f "moves$how" >/dev/null'
     [ ! -e "$spool/${id[moves]}.out" ] || fail "its output is left on n2"

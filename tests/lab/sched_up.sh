@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # byre up in a lab of three nodes: jobs on all, a node that crashes and comes back, and an end that leaves nothing.
 # time-limit: 150
+# shellcheck disable=SC2094 # byre up, not the file up
 . "$(dirname "$0")/lab.bash"
 
 [ -x "$BYRE_BIN/byred" ] || skip "there is no byred (it needs SQLite)"

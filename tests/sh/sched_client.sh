@@ -232,7 +232,7 @@ fails garbage 125 "different versions" run true
 fails garbage 1 "different versions" nodes
 fails refuse 1 "belongs to another user" submit true
 fails die-hello 125 "has ended" run true
-fails die-submit 125 "byre ps" run say x
+fails die-submit 125 "has ended this connection" run say x
 fails die-submit 1 "\`byre ps' tells" submit say x
 fails die-submit 125 "were under way" xargs --input "$WORK/lines" say
 fails die-started 125 "\`byre wait n1.1' has the exit status" run say x

@@ -2,6 +2,7 @@
 # time-limit: 90
 # What is left behind: by a keeper that is killed, by `byre down' with jobs that run, by `byre down --kill'. A pool of
 # this machine alone, as `byre up' makes it.
+# shellcheck disable=SC2016 # what a job's shell expands
 . "$(dirname "$0")/../lib.sh"
 [ -x "$BYRE_BIN/byred" ] || skip "byred was not built"
 export BYRE_STATE=$WORK/state BYRE_POOL=orphans BYRE_NODE_NAME=here

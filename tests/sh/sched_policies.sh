@@ -2,6 +2,7 @@
 # time-limit: 120
 # All policies, and what a job may ask for, with real daemons: each policy starts, is named, and brings jobs to the
 # other node (or does not: local); --cpus, --mem and --affinity-key are respected, and jobs are bound as `byre ps' says.
+# shellcheck disable=SC2015 # either of the two
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../support/pool.sh"
 [ -x "$BYRE_BIN/byred" ] || skip "byred was not built"

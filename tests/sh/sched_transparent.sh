@@ -2,6 +2,7 @@
 # time-limit: 120
 # `byre run' is transparent: on another node of the pool a job has what it would have here, and says what it would
 # say here. Two daemons on this machine.
+# shellcheck disable=SC2015,SC2016,SC2094 # what a job's shell expands; a job reads what we compare
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../support/pool.sh"
 [ -x "$BYRE_BIN/byred" ] || skip "byred was not built"
