@@ -115,7 +115,7 @@ tree() { # SIGNAL
         main "$mark" "$WORK/tree") </dev/null >/dev/null 2>&1 &
     client=$!
     eventually "a tree of processes runs" eval '[ "$(wc -l <"$WORK/tree")" = 2 ] && [ "$(pgrep -fc "^$mark")" -ge 1 ]'
-    kill -$1 $(pgrep -f "byre run --node t2 bash.*$mark")
+    kill "-$1" $(pgrep -f "byre run --node t2 bash.*$mark")
     wait $client 2>/dev/null
     eventually "nothing is left of it after $1" none_left
 }
