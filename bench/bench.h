@@ -98,6 +98,7 @@ enum { CREW_END, CREW_HOGS_ON, CREW_HOGS_OFF };
 const char *transport_name(int a, int b);
 
 _Noreturn void bench_die(const char *what, const char *why);
+extern void (*bench_on_death)(void); /* what would stay behind is ended by it; or NULL */
 void check_byre(const char *call, int error);
 void check_mpi(const char *call, int error);
 

@@ -49,10 +49,16 @@ void crew_close(struct crew *crew)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
+void (*bench_on_death)(void);
+
 void bench_die(const char *what, const char *why)
 {
+    void (*tidy)(void) = bench_on_death;
+
+    bench_on_death = NULL;
     fprintf(stderr, "%s: rank %d: %s: %s\n", program_invocation_short_name, byre_rank(), what, why);
     fflush(stderr);
+    if (tidy) tidy();
     MPI_Abort(MPI_COMM_WORLD, 1);
     abort();
 }

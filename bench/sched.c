@@ -215,7 +215,9 @@ static void measure_peers(void)
         sched.words = WORDS("parallel", "-j8");
         measure("sched.peer", "parallel_j8", run_peer, false, BATCH / 4);
     }
-    if (wanted("peers", "srun") && is_there("srun"))
+    /* Installed is not configured. */
+    if (wanted("peers", "srun") && is_there("srun") &&
+        run_quietly(WORDS("sh", "-c", "exec srun -n1 /bin/true 2>/dev/null"), NULL) == 0)
         measure("sched.peer", "srun", run_srun, false, FEW);
 }
 
@@ -250,6 +252,12 @@ static int look_at_pool(void)
     return nodes;
 }
 
+static void close_pool(void)
+{
+    unlink(sched.input);
+    if (sched.ours) (void)run_quietly(WORDS(sched.byre, "down", "--kill"), NULL);
+}
+
 static int open_pool(void)
 {
     find_byre();
@@ -261,14 +269,9 @@ static int open_pool(void)
     setenv("BYRE_POOL", name, 1);
     int status = run_quietly(WORDS(sched.byre, "up"), NULL);
     sched.ours = status == 0;
+    bench_on_death = close_pool;
     sched.nodes = look_at_pool();
     return sched.nodes > 0 ? 0 : options_complain("no pool is up here, and `byre up' fails");
-}
-
-static void close_pool(void)
-{
-    unlink(sched.input);
-    if (sched.ours) (void)run_quietly(WORDS(sched.byre, "down", "--kill"), NULL);
 }
 
 int subject_sched(const struct options *opt)
@@ -288,6 +291,7 @@ int subject_sched(const struct options *opt)
     if (wanted("xargs", "attached")) measure("sched.xargs", "attached", run_xargs, false, BATCH);
     if (wanted("submit", "detached")) measure("sched.submit", "detached", run_submit, false, BATCH);
     if (opt->peers) measure_peers();
+    bench_on_death = NULL;
     close_pool();
     return 0;
 }
