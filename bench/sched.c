@@ -33,6 +33,8 @@ static struct sched {
     int nodes;
     int lines;                /* in `input' */
     const char *const *words; /* of a peer that reads commands */
+    char state[64];           /* the directory of our own pool */
+    char state[64];           /* the directory of our own pool, or "" */
     bool ours;                /* the pool is our own */
 } sched;
 
@@ -256,6 +258,7 @@ static void close_pool(void)
 {
     unlink(sched.input);
     if (sched.ours) (void)run_quietly(WORDS(sched.byre, "down", "--kill"), NULL);
+    if (sched.state[0]) (void)run_quietly(WORDS("rm", "-rf", sched.state), NULL);
 }
 
 static int open_pool(void)
@@ -264,14 +267,16 @@ static int open_pool(void)
     snprintf(sched.input, sizeof sched.input, "%s/byre-bench-%d", P_tmpdir, (int)getpid());
     sched.nodes = look_at_pool();
     if (sched.nodes > 0) return 0;
-    char name[32];
-    snprintf(name, sizeof name, "bench-%d", (int)getpid());
-    setenv("BYRE_POOL", name, 1);
+    snprintf(sched.state, sizeof sched.state, "%s/byre-bench-XXXXXX", P_tmpdir);
+    if (!mkdtemp(sched.state)) bench_die(sched.state, "cannot be made");
+    setenv("BYRE_STATE", sched.state, 1);
     int status = run_quietly(WORDS(sched.byre, "up"), NULL);
     sched.ours = status == 0;
     bench_on_death = close_pool;
     sched.nodes = look_at_pool();
-    return sched.nodes > 0 ? 0 : options_complain("no pool is up here, and `byre up' fails");
+    if (sched.nodes > 0) return 0;
+    close_pool();
+    return options_complain("no pool is up here, and `byre up' fails");
 }
 
 int subject_sched(const struct options *opt)
