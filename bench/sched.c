@@ -33,7 +33,6 @@ static struct sched {
     int nodes;
     int lines;                /* in `input' */
     const char *const *words; /* of a peer that reads commands */
-    char state[64];           /* the directory of our own pool */
     char state[64];           /* the directory of our own pool, or "" */
     bool ours;                /* the pool is our own */
 } sched;
