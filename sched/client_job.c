@@ -108,7 +108,7 @@ static void tell_end(const byre__end_t *end, const char *node, byre_sched_end_t 
     end_out->cpu_s = (double)(end->user_us + end->system_us) / 1e6;
 }
 
-int byre_sched_wait(byre_sched_t *sched, const char *id_text, int timeout_ms,
+static int wait_for(byre_sched_t *sched, const char *id_text, int timeout_ms,
                     byre_sched_end_t *end_out)
 {
     char node[BYRE__NODE_NAME];
@@ -131,6 +131,23 @@ int byre_sched_wait(byre_sched_t *sched, const char *id_text, int timeout_ms,
     if (!byre__unpack_done(&say)) return byre__client_broken(sched, BYRE_EPROTO);
     tell_end(&end, node, end_out);
     return BYRE_OK;
+}
+
+/* A look instead of a wait: is it there, and not ended? What has ended is then told without waiting. */
+static bool is_open(byre_sched_t *sched, const char *id_text)
+{
+    return byre_sched_kill(sched, id_text, 0) == BYRE_OK;
+}
+
+int byre_sched_wait(byre_sched_t *sched, const char *id_text, int timeout_ms,
+                    byre_sched_end_t *end_out)
+{
+    if (timeout_ms == 0) {
+        if (is_open(sched, id_text))
+            return byre__client_fail(sched, BYRE_ETIMEOUT, "job %s has not ended", id_text);
+        timeout_ms = -1;
+    }
+    return wait_for(sched, id_text, timeout_ms, end_out);
 }
 
 int byre_sched_kill(byre_sched_t *sched, const char *id_text, int signal)

@@ -76,7 +76,8 @@ int byre_sched_submit(byre_sched_t *sched, const byre_sched_job_t *jobs, size_t 
 /**
  * Wait for the end of a job.
  * @param id  as from byre_sched_submit; a bare number is a job of this node
- * @param timeout_ms  -1: for ever
+ * @param timeout_ms  -1: for ever; 0: only look. To look again and again, use 0: a wait that timed out is
+ *                    remembered by the daemon until the job ends or the connection does
  * @param end_out  how it went
  * @return BYRE_OK; BYRE_ETIMEOUT: it has not ended; BYRE_ENOTFOUND: no such job (any more); BYRE_EPEER: the
  *         daemon ended, the job goes on; BYRE_EINVAL: not an id
