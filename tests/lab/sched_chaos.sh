@@ -143,6 +143,12 @@ echo "$lost lost, $twice ran more than once (restartable)"
 [ $bad = 0 ] || fail "jobs were lost, or ran twice"
 
 on n1 "$byre" down --kill >/dev/null || fail "down"
+# Open MPI's own daemons on the other nodes hear of it from mpirun, which has ended by now.
 for node in "${nodes[@]}"; do
-    [ -z "$(pids_on "$node" 'byred|mpirun|orted')" ] || fail "processes are left on $node: $(on "$node" ps ax)"
+    for ((i = 0; i < 100; i++)); do
+        left=$(pids_on "$node" 'byred|mpirun|orted')
+        [ -n "$left" ] || break
+        read -r -t 0.1 <> <(:)
+    done
+    [ -z "$left" ] || fail "processes are left on $node: $(on "$node" ps ax)"
 done
