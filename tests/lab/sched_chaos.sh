@@ -45,11 +45,10 @@ submitter() {
         options=()
         n=$((n + 1))
         [ $((n % 4)) != 0 ] || options=(--restartable)
-        if id=$(on "$1" timeout 20 "$byre" submit ${options[@]+"${options[@]}"} "$OUT/job" "0.$((RANDOM % 4))$((RANDOM % 10))" 2>/dev/null); then
+        if id=$(on "$1" timeout 20 "$byre" submit ${options[@]+"${options[@]}"} "$OUT/job" "0.$((RANDOM % 3))$((RANDOM % 10))" 2>/dev/null); then
             echo "$id ${options[*]}" >>"$OUT/accepted.$1"
-        else
-            read -r -t 0.2 <> <(:)
         fi
+        read -r -t 0.2 <> <(:) # no more of them than four slots can run
     done
 }
 
