@@ -143,6 +143,15 @@ void byre__sleep_wake(void)
     byre__bell_ring(byre__nodes.bell);
 }
 
+static bool is_of(const struct in6_addr *address, int node)
+{
+    for (int i = 0; i < BYRE__ADDRESSES; i++)
+        if (memcmp(address, &byre__nodes.addresses[node][i], sizeof *address) == 0) return true;
+    return false;
+}
+
+/* To another node, by an address that is not this one's too: to itself a machine has the launcher's sockets, and
+ * messages between nodes that are parts of it may come another way. */
 static bool leads_away(int fd)
 {
     struct sockaddr_storage name;
@@ -150,9 +159,9 @@ static bool leads_away(int fd)
     socklen_t length = sizeof name;
     if (getpeername(fd, (struct sockaddr *)&name, &length) != 0) return false;
     if (!byre__address_of((const struct sockaddr *)&name, &address)) return false;
+    if (is_of(&address, byre__nodes.node)) return false;
     for (int node = 0; node < byre__nodes.nodes; node++)
-        for (int i = 0; node != byre__nodes.node && i < BYRE__ADDRESSES; i++)
-            if (memcmp(&address, &byre__nodes.addresses[node][i], sizeof address) == 0) return true;
+        if (node != byre__nodes.node && is_of(&address, node)) return true;
     return false;
 }
 
