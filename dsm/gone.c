@@ -30,9 +30,10 @@ static void look_at_age(dsm_region_t *region, size_t unit)
 
 static byre__timer_t patience;
 
+/* What is seen under way twice is given up: after half a failure bound at least, a whole one at most. */
 static void be_patient(void)
 {
-    int ms = byre_failure_bound_ms();
+    int ms = byre_failure_bound_ms() / 2;
     if (ms > 0) byre__timer_set(&patience, byre__now_ns() + (uint64_t)ms * UINT64_C(1000000));
 }
 

@@ -10,9 +10,7 @@ for manager in fixed central central-dead dynamic; do
 done
 survivors_of 4 0 "" dsm_killed lost fixed 0
 survivors_of 2 0 "" dsm_killed lost dynamic 0 1
-# With ranks of one machine as nodes a survivor was seen to stand still for some seconds when another is killed, which
-# must not be taken for its death.
-survivors_of 3 2 "-x BYRE_NODE_RANKS=1 -x BYRE_PEER_TIMEOUT_MS=7000" dsm_killed lost dynamic
+survivors_of 3 2 "-x BYRE_NODE_RANKS=1" dsm_killed lost dynamic
 
 managers=(fixed dynamic central dynamic central-dead)
 for seed in 1 2 3 4 5 6 7 8 9 10; do
