@@ -258,22 +258,3 @@ pid_t launch_start(const char *dir, char *const *argv)
     close(log);
     return pid;
 }
-
-void launch_show_log(const char *dir)
-{
-    enum { LINES = 24, WIDE = 400 };
-    static char lines[LINES][WIDE];
-    char path[BYRE__STATE_PATH + 16], line[WIDE];
-    int n = 0;
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/mpirun.log", dir);
-    file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (line[strspn(line, "-\n ")] == '\0') continue; /* rules and empty lines */
-        strcpy(lines[n++ % LINES], line);
-    }
-    if (file != NULL) fclose(file);
-    for (int i = n > LINES ? n - LINES : 0; i < n; i++) fprintf(stderr, "    %s", lines[i % LINES]);
-    fprintf(stderr, "(more in %s and byred.log beside it)\n", path);
-}

@@ -22,8 +22,9 @@ pid_t launch_start(const char *dir, char *const *argv);
 int guard_run(const char *dir, pid_t mpirun);
 /* mpirun of this pool on this machine, or 0. */
 pid_t launch_running(const char *dir);
-/* The last lines of mpirun.log, indented, to stderr. */
-void launch_show_log(const char *dir);
+/* What daemons complained of, and the last lines of mpirun.log, indented, to stderr. First waits a moment until so many
+ * have complained: their words come by mpirun, and may be behind what other daemons know. launch_log.c */
+void launch_show_log(const char *dir, unsigned complaints);
 
 /* Is the process there? A child of ours that has ended is reaped and is not. */
 bool launch_is_there(pid_t pid);

@@ -154,7 +154,7 @@ static int tell_failure(const char *dir, int status)
     clear_line();
     byre__cmd_fail(&command, "mpirun could not start the daemons%s; it says:",
                    WIFSIGNALED(status) ? " (it was killed)" : "");
-    launch_show_log(dir);
+    launch_show_log(dir, 0);
     return BYRE__CMD_FAILED;
 }
 
@@ -168,7 +168,7 @@ static int tell_timeout(const request_t *request, const char *dir, const char *p
         "after %.0f s the daemon of this node does not answer (is this machine one of the "
         "nodes? can they reach each other? --wait gives more time). What mpirun says:",
         request->wait_s);
-    launch_show_log(dir);
+    launch_show_log(dir, 0);
     (void)launch_down(&command, pool, dir, false, &found);
     return BYRE__CMD_FAILED;
 }
@@ -180,7 +180,7 @@ static int tell_incomplete(const char *dir, const byre_sched_t *sched)
                    "only %u of %u nodes are up, and can be used; `byre nodes' tells which, and "
                    "another `byre up' tries again. What the others said:",
                    sched->nodes_up, sched->nodes);
-    launch_show_log(dir);
+    launch_show_log(dir, sched->nodes - sched->nodes_up);
     return BYRE__CMD_FAILED;
 }
 
@@ -189,7 +189,7 @@ static int tell_not_here(const char *dir)
     clear_line();
     byre__cmd_fail(&command, "the daemon of this node could not start (those of other nodes may "
                              "have, and go on until the next `byre up'). It said:");
-    launch_show_log(dir);
+    launch_show_log(dir, 0);
     return BYRE__CMD_FAILED;
 }
 

@@ -385,12 +385,12 @@ static bool open_all(char error[static 256])
            clients_open(error);
 }
 
-/* Where `byre up' finds it, too. */
-static void complain(int status, const char *error)
+/* Where `byre up' finds it, too (sched/cmd/launch_log.c knows it by its first word). */
+static void complain(const char *node, const char *error)
 {
-    if (status != 0 && error[0] != '\0') {
+    if (error[0] != '\0') {
         byred_log("%s", error);
-        fprintf(stderr, "byred: %s\n", error);
+        fprintf(stderr, "byred: %s%s%s\n", node, node[0] != '\0' ? ": " : "", error);
         fflush(stderr);
     }
 }
@@ -425,13 +425,13 @@ undo_peers:
     if (byred.ledger != NULL) {
         ledger_close(byred.ledger);
     }
-    complain(status, error);
+    complain(peer_name(peer_self()), status != 0 ? error : "");
     if (status != 0 || down_alone()) {
         _exit(status); /* MPI_Finalize would wait for who is gone, or goes on without us */
     }
     peer_close();
     return 0;
 undo_log:
-    complain(status, error);
+    complain("", error);
     return status;
 }
