@@ -98,7 +98,7 @@ typedef struct loop_watch {
     void *arg;
 } loop_watch_t;
 
-bool loop_open(void);
+bool loop_open(void); /* false: the log says why */
 bool loop_add(loop_watch_t *watch,
               uint32_t events); /* fd, fn and arg are set; it stays where it is */
 void loop_change(loop_watch_t *watch, uint32_t events);
