@@ -9,11 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Header, payload, number (am_ring.c); there is room for a number that is aligned. */
-enum {
-    BYRE__AM_FRAME = sizeof(byre__am_wire_t) + BYRE__AM_ROOM + BYRE__AM_ALIGN,
-    BYRE__AM_TAG = 0
-};
+enum { BYRE__AM_FRAME = sizeof(byre__am_wire_t) + BYRE__AM_ROOM };
 _Static_assert(sizeof(byre__am_wire_t) % BYRE__AM_ALIGN == 0, "inline payloads are aligned");
 _Static_assert(BYRE__AM_FRAME % BYRE__AM_ALIGN == 0, "so are frames in a row");
 
@@ -66,7 +62,7 @@ typedef struct byre__am_peer {
     _Atomic uint32_t sent;                /* messages that took a credit */
     _Atomic uint32_t allowed;             /* how many may have; written by the driver */
     _Atomic uint32_t bulk_tag;
-    _Atomic uint32_t launched; /* messages that MPI was given: the next one's number */
+    _Atomic uint32_t launched; /* messages that MPI was given: the next one's number (am_ring.c) */
     /* receiving: the driver's */
     byre__lane_in_t lane_in;
     _Atomic uint32_t consumed; /* theirs that were handled here */
@@ -110,7 +106,8 @@ void byre__am_arrived(int source, const byre__am_wire_t *wire, size_t bytes);
 /* am_ring.c */
 int byre__am_ring_init(void);
 void byre__am_ring_fini(void);
-int byre__am_ring_poll(
-    void); /* at most one message a turn: what it brings may be what the driver waits for */
+int byre__am_ring_tag(uint32_t number); /* of the sender's messages to that rank */
+/* At most one message a turn: what it brings may be what the driver waits for. */
+int byre__am_ring_poll(void);
 
 #endif

@@ -9,8 +9,8 @@
  * ones. A message that comes while there are late ones waits among them for its turn, for the order of
  * messages (invariant 1 of am.c) must hold.
  *
- * The last word of a frame is its number among the messages of its sender to this rank; numbers are
- * taken before MPI gets the frame, so those of several threads may overtake each other.
+ * The tag of a message is its number among those of its sender to this rank, as far as tags go; it is taken
+ * before MPI gets the message, so those of several threads may overtake each other.
  *
  * Invariant. A message with number n passes late ones only if at least n messages of its sender were
  * handled. Then none of the late ones was sent before it: let m be one that was, by a sender that had seen
@@ -22,21 +22,28 @@
 #include "am_peer.h"
 
 #include "node.h"
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     RING = 64,
     LATE_LOOKS = 8 /* looks at the ring between two at the late ones */
 };
 
+/* Apart from the frames: all of the ring are in a page, and the next one to be looked at is in the cache. */
 typedef struct slot {
     struct slot *next;
+    unsigned char *frame;
     byre__treq_t req;
     bool complete; /* status says how */
     byre__tstatus_t status;
-    _Alignas(BYRE__AM_ALIGN) unsigned char frame[BYRE__AM_FRAME];
 } slot_t;
+
+typedef struct block {
+    struct block *next;
+    slot_t *slots;
+    unsigned char *frames;
+} block_t;
 
 typedef struct list {
     slot_t *first, **end;
@@ -47,6 +54,8 @@ static struct {
     list_t posted; /* in the order of posting */
     list_t late;   /* older than all of these, in that order; complete or not */
     list_t spent;  /* to be posted again */
+    block_t *blocks;
+    uint32_t tags; /* 2^k - 1: tags are numbers modulo 2^k */
     unsigned looks;
     bool moved; /* something came since the last unblock */
 } ring;
@@ -80,7 +89,7 @@ static bool complete(slot_t *slot)
 static bool post(slot_t *slot)
 {
     slot->complete = false;
-    return byre__transport->irecv(BYRE__CHANNEL_AM, BYRE__ANY_SOURCE, BYRE__AM_TAG, slot->frame,
+    return byre__transport->irecv(BYRE__CHANNEL_AM, BYRE__ANY_SOURCE, BYRE__ANY_TAG, slot->frame,
                                   BYRE__AM_FRAME, &slot->req) == BYRE_OK;
 }
 
@@ -92,37 +101,54 @@ static void post_again(void)
         append(&ring.posted, take(&ring.spent, &ring.spent.first));
 }
 
-static bool add_slot(void)
+static void free_block(block_t *block)
 {
-    slot_t *slot = aligned_alloc(64, (sizeof *slot + 63) / 64 * 64);
-    if (slot == NULL) return false;
-    append(&ring.spent, slot);
+    free(block->slots);
+    free(block->frames);
+    free(block);
+}
+
+static bool add_slots(int count)
+{
+    block_t *block = malloc(sizeof *block);
+    if (block == NULL) return false;
+    block->slots = calloc((size_t)count, sizeof *block->slots);
+    block->frames = aligned_alloc(64, ((size_t)count * BYRE__AM_FRAME + 63) / 64 * 64);
+    if (block->slots == NULL || block->frames == NULL) {
+        free_block(block);
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        block->slots[i].frame = block->frames + (size_t)i * BYRE__AM_FRAME;
+        append(&ring.spent, &block->slots[i]);
+    }
+    block->next = ring.blocks;
+    ring.blocks = block;
     return true;
 }
 
 /* ---- handling ----------------------------------------------------------------------------------- */
 
-static uint32_t number_of(const slot_t *slot)
+int byre__am_ring_tag(uint32_t number)
 {
-    uint32_t number = 0;
-    if (slot->status.bytes >= sizeof number)
-        memcpy(&number, slot->frame + slot->status.bytes - sizeof number, sizeof number);
-    return number;
+    return (int)(number & ring.tags);
 }
 
+/* Were as many messages of its sender handled as its number says, or more? Both are less apart than half of
+ * the tags. */
 static bool may_pass(const slot_t *slot)
 {
     if (slot->status.error != BYRE_OK) return true;
-    return (int32_t)(byre__am_peers[slot->status.source].arrived - number_of(slot)) >= 0;
+    uint32_t handled = byre__am_peers[slot->status.source].arrived;
+    return ((handled - (uint32_t)slot->status.tag) & ring.tags) <= ring.tags / 2;
 }
 
 static int handle(slot_t *slot)
 {
     if (slot->status.error == BYRE_OK) {
-        size_t bytes = slot->status.bytes, number = sizeof(uint32_t);
         byre__am_peers[slot->status.source].arrived++;
         byre__am_arrived(slot->status.source, (const byre__am_wire_t *)slot->frame,
-                         bytes > number ? bytes - number : 0);
+                         slot->status.bytes);
     }
     append(&ring.spent, slot);
     ring.moved = true;
@@ -169,8 +195,8 @@ void byre__am_ring_unblock(void)
     if (slot == NULL || slot == ring.posted.first)
         return; /* nothing has come, or nothing is before it */
     while (ring.posted.first != slot) append(&ring.late, take(&ring.posted, &ring.posted.first));
-    for (int missing = RING - ring.posted.count - ring.spent.count; missing > 0; missing--)
-        if (!add_slot()) break; /* a shorter ring, then */
+    int missing = RING - ring.posted.count - ring.spent.count;
+    if (missing > 0) (void)add_slots(missing); /* or the ring is shorter, then */
 }
 
 /* ---- start and finish --------------------------------------------------------------------------- */
@@ -180,28 +206,33 @@ int byre__am_ring_init(void)
     ring.posted = (list_t){ .end = &ring.posted.first };
     ring.late = (list_t){ .end = &ring.late.first };
     ring.spent = (list_t){ .end = &ring.spent.first };
-    for (int i = 0; i < RING; i++) {
-        if (add_slot()) continue;
-        byre__am_ring_fini();
-        return BYRE_ENOMEM;
-    }
+    ring.blocks = NULL;
+    ring.tags = INT_MAX;
+    while (ring.tags > (uint32_t)byre__transport->max_tag) ring.tags >>= 1;
+    if (!add_slots(RING)) return BYRE_ENOMEM;
     post_again();
     return BYRE_OK;
 }
 
-/* Where a dead rank's message was to come to is left to MPI. */
-static void give_up(list_t *list)
+static bool give_up(list_t *list)
 {
-    while (list->first != NULL) {
-        slot_t *slot = take(list, &list->first);
+    bool all = true;
+    for (slot_t *slot = list->first; slot != NULL; slot = slot->next) {
         if (!slot->complete) byre__transport->cancel(&slot->req);
-        if (complete(slot)) free(slot);
+        all = complete(slot) && all;
     }
+    list->first = NULL;
+    return all;
 }
 
+/* Where a dead rank's message was to come to is left to MPI. */
 void byre__am_ring_fini(void)
 {
-    while (ring.spent.first != NULL) free(take(&ring.spent, &ring.spent.first));
-    give_up(&ring.posted);
-    give_up(&ring.late);
+    bool posted = give_up(&ring.posted), late = give_up(&ring.late);
+    ring.spent.first = NULL;
+    while (ring.blocks != NULL && posted && late) {
+        block_t *block = ring.blocks;
+        ring.blocks = block->next;
+        free_block(block);
+    }
 }

@@ -35,6 +35,7 @@ typedef struct byre__tstatus {
 } byre__tstatus_t;
 
 #define BYRE__ANY_SOURCE (-1)
+#define BYRE__ANY_TAG (-1) /* of a receive */
 
 typedef struct byre__transport {
     const char *name;

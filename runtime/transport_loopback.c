@@ -79,20 +79,25 @@ static int node_leader(int *leader_out)
     return BYRE_OK;
 }
 
-static void deliver(struct operation *recv, const void *data, size_t bytes)
+static void deliver(struct operation *recv, int tag, const void *data, size_t bytes)
 {
     size_t fits = bytes < recv->room ? bytes : recv->room;
     if (fits > 0) memcpy(recv->buf, data, fits);
-    recv->status = (byre__tstatus_t){ .source = 0, .tag = recv->tag, .bytes = fits };
+    recv->status = (byre__tstatus_t){ .source = 0, .tag = tag, .bytes = fits };
     if (bytes > recv->room) recv->status.error = BYRE_ETRUNC;
     recv->complete = true;
+}
+
+static bool suits(int wanted, int tag)
+{
+    return wanted == tag || wanted == BYRE__ANY_TAG;
 }
 
 static struct operation *unpost(byre__channel_t channel, int tag)
 {
     for (struct operation **at = &loop.posted; *at != NULL; at = &(*at)->next) {
         struct operation *operation = *at;
-        if (operation->channel != channel || operation->tag != tag) continue;
+        if (operation->channel != channel || !suits(operation->tag, tag)) continue;
         *at = operation->next;
         if (loop.posted_end == &operation->next) loop.posted_end = at;
         return operation;
@@ -103,7 +108,7 @@ static struct operation *unpost(byre__channel_t channel, int tag)
 static struct message **find(byre__channel_t channel, int tag)
 {
     for (struct message **at = &loop.messages; *at != NULL; at = &(*at)->next)
-        if ((*at)->channel == channel && (*at)->tag == tag) return at;
+        if ((*at)->channel == channel && suits(tag, (*at)->tag)) return at;
     return NULL;
 }
 
@@ -140,7 +145,7 @@ static int isend(byre__channel_t channel, int to, int tag, const void *buf, size
     pthread_mutex_lock(&loop.lock);
     struct operation *recv = unpost(channel, tag);
     if (recv != NULL) {
-        deliver(recv, buf, bytes);
+        deliver(recv, tag, buf, bytes);
         send->complete = true;
     } else {
         error = queue(channel, tag, buf, bytes, send, sync);
@@ -166,7 +171,7 @@ static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t b
     struct message **at = find(channel, tag);
     struct message *message = at == NULL ? NULL : unqueue(at);
     if (message != NULL) {
-        deliver(recv, message->data, message->bytes);
+        deliver(recv, message->tag, message->data, message->bytes);
     } else {
         *loop.posted_end = recv;
         loop.posted_end = &recv->next;
@@ -238,7 +243,7 @@ static int receive(byre__tmsg_t *msg, void *buf, size_t bytes, byre__treq_t *req
     *recv = (struct operation){
         .kind = RECV, .channel = message->channel, .tag = message->tag, .buf = buf, .room = bytes
     };
-    deliver(recv, message->data, message->bytes);
+    deliver(recv, message->tag, message->data, message->bytes);
     free(message);
     req_out->handle = recv;
     return BYRE_OK;

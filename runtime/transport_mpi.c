@@ -247,6 +247,7 @@ static int irecv(byre__channel_t channel, int from, int tag, void *buf, size_t b
     }
     int source = from == BYRE__ANY_SOURCE ? MPI_ANY_SOURCE : from;
     byre__inside_enter();
+    if (tag == BYRE__ANY_TAG) tag = MPI_ANY_TAG;
     int code = PMPI_Irecv(buf, count, type, source, tag, mpi.channel[channel], &request);
     byre__inside_leave();
     if (type != MPI_BYTE && type != mpi.stage_type) (void)PMPI_Type_free(&type);
