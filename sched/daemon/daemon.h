@@ -87,6 +87,9 @@ void byred_copy(char *to, size_t room, const char *from);
 /* A line of byred.log. */
 bool byred_log_open(const char *path);
 __attribute__((format(printf, 1, 2))) void byred_log(const char *format, ...);
+/* Into the log, and to mpirun's, where `byre up' looks for what kept a daemon from its work: it knows these lines by
+ * their first word (sched/cmd/launch_log.c). node: this one's, or "". */
+void byred_complain(const char *node, const char *text);
 
 /* ---- loop.c ---- */
 

@@ -48,3 +48,10 @@ void byred_log(const char *format, ...)
     va_end(args);
     fputc('\n', to);
 }
+
+void byred_complain(const char *node, const char *text)
+{
+    byred_log("%s", text);
+    fprintf(stderr, "byred: %s%s%s\n", node, node[0] != '\0' ? ": " : "", text);
+    fflush(stderr);
+}

@@ -407,16 +407,6 @@ static bool open_all(char error[static 256])
     return clients_open(error);
 }
 
-/* Where `byre up' finds it, too (sched/cmd/launch_log.c knows it by its first word). */
-static void complain(const char *node, const char *error)
-{
-    if (error[0] != '\0') {
-        byred_log("%s", error);
-        fprintf(stderr, "byred: %s%s%s\n", node, node[0] != '\0' ? ": " : "", error);
-        fflush(stderr);
-    }
-}
-
 int main(int argc, char **argv)
 {
     char error[256] = "";
@@ -447,13 +437,17 @@ undo_peers:
     if (byred.ledger != NULL) {
         ledger_close(byred.ledger);
     }
-    complain(peer_name(peer_self()), status != 0 ? error : "");
+    if (status != 0 && error[0] != '\0') {
+        byred_complain(peer_name(peer_self()), error);
+    }
     if (status != 0 || down_alone()) {
         _exit(status); /* MPI_Finalize would wait for who is gone, or goes on without us */
     }
     peer_close();
     return 0;
 undo_log:
-    complain("", error);
+    if (error[0] != '\0') {
+        byred_complain("", error);
+    }
     return status;
 }
