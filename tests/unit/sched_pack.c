@@ -57,7 +57,7 @@ static bool unpack_all(byre__unpack_t *unpack)
     free(list);
     byre__unpack_text_into(unpack, room, sizeof room);
     right = strcmp(room, "into") == 0 && right;
-    for (size_t i = 0; i < 3; i++) right = byre__unpack_u8(unpack) == "raw"[i] && right;
+    for (size_t i = 0; i < 3; i++) right = byre__unpack_u8(unpack) == (uint8_t) "raw"[i] && right;
     return right;
 }
 
