@@ -1,4 +1,4 @@
-# examples: one program a file, built as a user's program is: public headers and nothing else.
+# examples: built as a user's program is: public headers and nothing else. One program a file, or a directory.
 
 EXAMPLES := $(patsubst examples/%.c,%,$(call sources,examples/*.c))
 
@@ -6,6 +6,7 @@ EXAMPLES := $(patsubst examples/%.c,%,$(call sources,examples/*.c))
 $(OBJ)/examples/%.o: private BYRE_CPPFLAGS = -D_GNU_SOURCE $(INCDIRS:%=-I$(srcdir)/%)
 $(OBJ)/examples/%.o: private EXTRA_CPPFLAGS = $(call system,$(MPI_CFLAGS))
 $(foreach e,$(EXAMPLES),$(eval $(call private,$(BIN)/$(e),examples/$(e).c)))
+$(eval $(call private,$(BIN)/wordfreq,$(call sources,examples/wordfreq/*.c)))
 
 # Those of rpc: an interface and a program that is both client and server.
 RPC_EXAMPLES := $(patsubst examples/rpc/%.idl,%,$(call sources,examples/rpc/*.idl))
@@ -15,5 +16,5 @@ $(foreach e,$(RPC_EXAMPLES),$(eval $(OBJ)/examples/rpc/$(e).o: $(OBJ)/examples/r
 $(foreach e,$(RPC_EXAMPLES),$(eval $(call private,$(BIN)/rpc_$(e),$(addprefix examples/rpc/$(e),.c _types.c _client.c _server.c))))
 
 .PHONY: examples
-examples: $(EXAMPLES:%=$(BIN)/%) $(RPC_EXAMPLES:%=$(BIN)/rpc_%)
+examples: $(EXAMPLES:%=$(BIN)/%) $(BIN)/wordfreq $(RPC_EXAMPLES:%=$(BIN)/rpc_%)
 all: examples

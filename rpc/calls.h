@@ -4,12 +4,13 @@
  *
  *   client                                       server
  *   call.c     a call from begin to end          serve.c    a call from its arrival to its reply
- *   slot.c     where a reply finds its call      filter.c   duplicates, replies kept for them
- *   binding.c  which server                      server.c   export and unexport
- *   names.c    the names of all servers          pool.c     threads for procedures that may block
- *   context.c  context handles, both sides       polled.c   procedures run in byre_rpc_serve
- *   shared.c   variables shared by all           thread.c   what a thread knows of its calls
- *   inspect.c  what procedures are like          part.c     start and end
+ *   attempt.c  ... one attempt at a server       filter.c   duplicates, replies kept for them
+ *   slot.c     where a reply finds its call      server.c   export and unexport
+ *   binding.c  which server                      pool.c     threads for procedures that may block
+ *   names.c    the names of all servers          polled.c   procedures run in byre_rpc_serve
+ *   context.c  context handles, both sides       thread.c   what a thread knows of its calls
+ *   shared.c   variables shared by all           part.c     start and end
+ *   inspect.c  what procedures are like
  *
  * A call is named by its client's rank, the number of its slot there, and the slot's generation, which only
  * grows. With one word a server can tell a new call from a duplicate and from one that came too late.
