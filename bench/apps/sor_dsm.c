@@ -49,6 +49,36 @@ static void load(void *arg)
     sor_split(run->f + run->rows.first * run->width, run->width, run->rows, own, run->stride);
 }
 
+/* The neighbour's row, to read, and the own one beside it, of which the neighbour has a copy, to write. */
+static void fetch(const struct run *run, unsigned colour, size_t theirs, size_t own)
+{
+    size_t bytes = run->stride * sizeof(float);
+    const float *beyond = run->u[!colour] + theirs * run->stride;
+    check_byre("byre_dsm_prefetch", byre_dsm_prefetch(beyond, bytes, 0));
+    check_byre("byre_dsm_prefetch",
+               byre_dsm_prefetch(run->u[colour] + own * run->stride, bytes, 1));
+}
+
+/* The rows at the edges first: just after a barrier the neighbours are at theirs as well, and whoever waits
+ * for a page gives others what they wait for, at once. Later they compute, and would have to be woken. */
+static void half_sweep(const struct run *run, float *const own[2], unsigned colour)
+{
+    struct span inner = { 0, span_length(run->rows) };
+
+    if (run->rows.first > 0) fetch(run, colour, run->rows.first - 1, run->rows.first);
+    if (run->rows.end < run->height) fetch(run, colour, run->rows.end, run->rows.end - 1);
+    if (run->rows.first > 0 && inner.first < inner.end) {
+        sor_relax_rows(&run->plan, own, run->stride, colour, (struct span){ 0, 1 });
+        inner.first++;
+    }
+    if (run->rows.end < run->height && inner.first < inner.end) {
+        inner.end--;
+        sor_relax_rows(&run->plan, own, run->stride, colour,
+                       (struct span){ inner.end, inner.end + 1 });
+    }
+    sor_relax_rows(&run->plan, own, run->stride, colour, inner);
+}
+
 static void run_sweeps(void *arg)
 {
     struct run *run = arg;
@@ -57,7 +87,7 @@ static void run_sweeps(void *arg)
 
     for (int sweep = 0; sweep < SOR_SWEEPS; sweep++) {
         for (unsigned colour = 0; colour < 2; colour++) {
-            sor_relax(&run->plan, own, run->stride, colour);
+            half_sweep(run, own, colour);
             check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
         }
     }
