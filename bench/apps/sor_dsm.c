@@ -16,6 +16,19 @@ struct run {
     struct sor_plan plan;
 };
 
+/* Several rows share a page if they are one rank's, whatever page it is: padded to a page, all would lie at
+ * the same place of theirs, where the caches have few places for them. */
+static size_t stride_of(const struct run *run, int ranks)
+{
+    size_t page = page_bytes() / sizeof(float), half = sor_half(run->width);
+    size_t rows = 1, stride = whole_pages(half * sizeof(float)) / sizeof(float);
+
+    while (page / (2 * rows) >= half) rows *= 2; /* in a page */
+    for (int rank = 1; rank < ranks; rank++)
+        while (span_of(run->height, rank, ranks).first % rows != 0) rows /= 2;
+    return rows > 1 ? page / rows : stride;
+}
+
 static void *create(const struct job *job)
 {
     const struct picture *picture = job->problem;
@@ -25,7 +38,7 @@ static void *create(const struct job *job)
     run->width = picture->width;
     run->height = picture->height;
     run->rows = span_of(run->height, job->rank, job->ranks);
-    run->stride = whole_pages(sor_half(run->width) * sizeof(float)) / sizeof(float);
+    run->stride = stride_of(run, job->ranks);
     size_t bytes = run->height * run->width * sizeof(float);
     size_t half_bytes = run->height * run->stride * sizeof(float);
     byre_dsm_attr_t once = { .protocol = BYRE_DSM_CONSTANT, .name = "sor.given" };
