@@ -86,15 +86,22 @@ static void relax_row(const struct sor_plan *plan, size_t row, float *u, const f
     }
 }
 
-void sor_relax(const struct sor_plan *plan, float *const u[2], size_t stride, unsigned colour)
+void sor_relax_rows(const struct sor_plan *plan, float *const u[2], size_t stride, unsigned colour,
+                    struct span rows)
 {
-    for (size_t row = 0; row < span_length(plan->rows); row++) {
+    for (size_t row = rows.first; row < rows.end; row++) {
         size_t y = plan->rows.first + row;
         const float *beside = u[!colour] + row * stride;
         const float *above = y > 0 ? beside - stride : beside;
         const float *below = y + 1 < plan->height ? beside + stride : beside;
         relax_row(plan, row, u[colour] + row * stride, beside, above, below, (y + colour) % 2);
     }
+}
+
+void sor_relax(const struct sor_plan *plan, float *const u[2], size_t stride, unsigned colour)
+{
+    struct span all = { 0, span_length(plan->rows) };
+    sor_relax_rows(plan, u, stride, colour, all);
 }
 
 void sor_split(const float *rows, size_t width, struct span span, float *const u[2], size_t stride)

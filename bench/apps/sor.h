@@ -37,6 +37,9 @@ void sor_plan_init(struct sor_plan *plan, size_t width, size_t height, struct sp
 void sor_plan_fini(struct sor_plan *plan);
 /* Relax the cells of one colour. u[0], u[1]: the first of the rows, those beyond as in f. */
 void sor_relax(const struct sor_plan *plan, float *const u[2], size_t stride, unsigned colour);
+/* Only some of them, counted from the first. */
+void sor_relax_rows(const struct sor_plan *plan, float *const u[2], size_t stride, unsigned colour,
+                    struct span rows);
 /* Rows of a picture to u, and back; y is the number of the first row. */
 void sor_split(const float *rows, size_t width, struct span span, float *const u[2], size_t stride);
 void sor_join(float *rows, size_t width, struct span span, float *const u[2], size_t stride);

@@ -52,6 +52,25 @@ static void load(void *arg)
     }
 }
 
+/* What the last pass left for others to read is written again: their copies go all at once. */
+static void fetch_own(const struct run *run)
+{
+    check_byre("byre_dsm_prefetch",
+               byre_dsm_prefetch(run->runs + run->part.first,
+                                 span_length(run->part) * sizeof *run->runs, 1));
+    check_byre("byre_dsm_prefetch",
+               byre_dsm_prefetch(counts_of(run, run->job->rank), sizeof(sort_counts), 1));
+}
+
+static void take_counts(const struct run *run)
+{
+    int ranks = run->job->ranks;
+    check_byre("byre_dsm_prefetch",
+               byre_dsm_prefetch(run->counts, (size_t)ranks * page_bytes(), 0));
+    for (int rank = 0; rank < ranks; rank++)
+        memcpy(run->all[rank], counts_of(run, rank), sizeof(sort_counts));
+}
+
 static void take(void *arg, int rank, size_t begin, size_t length, size_t place)
 {
     struct run *run = arg;
@@ -65,11 +84,11 @@ static void sort(void *arg)
     int ranks = run->job->ranks;
 
     for (int pass = 0; pass < SORT_PASSES; pass++) {
+        fetch_own(run);
         sort_make_run(run->keys + run->part.first, run->runs + run->part.first,
                       span_length(run->part), pass, counts_of(run, run->job->rank));
         check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
-        for (int rank = 0; rank < ranks; rank++)
-            memcpy(run->all[rank], counts_of(run, rank), sizeof(sort_counts));
+        take_counts(run);
         sort_pieces(run->all, ranks, run->part, take, run);
         check_byre("byre_dsm_barrier_all", byre_dsm_barrier_all());
     }
