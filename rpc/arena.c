@@ -71,7 +71,7 @@ void byre__rpc_arena_free(byre__rpc_arena_t *arena)
 {
     while (arena != NULL) {
         byre__rpc_arena_t *next = arena->next;
-        byre__rpc_pages_free(arena, arena->room);
+        byre__rpc_pages_free(arena, arena->room, arena->used);
         arena = next;
     }
 }

@@ -27,7 +27,7 @@ typedef struct byre__rpc_step {
     bool never_null, contains;
 } byre__rpc_step_t;
 
-enum { BYRE__RPC_STEPS = 8, BYRE__RPC_RECORDS = 4, BYRE__RPC_RECORDS_FROM = 8 };
+enum { BYRE__RPC_STEPS = 12, BYRE__RPC_RECORDS = 4, BYRE__RPC_RECORDS_FROM = 8 };
 
 typedef struct byre__rpc_record {
     const byre_rpc_type_t *via; /* pointer type of the objects */

@@ -20,8 +20,7 @@ static __attribute__((noinline)) int refer_slowly(byre__rpc_packer_t *packer,
 enum { UNCLEAR = 0, NO_MEMORY = UINT32_MAX };
 
 /* The reference to a target, which is known, or new. */
-static inline uint32_t refer(byre__rpc_packer_t *packer, const byre__rpc_step_t *step,
-                             void *target)
+static inline uint32_t refer(byre__rpc_packer_t *packer, const byre__rpc_step_t *step, void *target)
 {
     byre__rpc_graph_t *graph = packer->graph;
     if (packer->guess < packer->before) { /* P5 */
@@ -70,8 +69,7 @@ int byre__rpc_pack_records(byre__rpc_packer_t *packer, const byre__rpc_record_t 
     for (; id < end && bytes->room - base - at >= record->most; id++) {
         const byre__rpc_object_t *object = &graph->objects[id];
         if (object->via != record->via) break;
-        if (id + BYRE__RPC_AHEAD < graph->count)
-            __builtin_prefetch(object[BYRE__RPC_AHEAD].place);
+        if (id + BYRE__RPC_AHEAD < graph->count) __builtin_prefetch(object[BYRE__RPC_AHEAD].place);
         const unsigned char *place = object->place;
         for (const byre__rpc_step_t *step = record->steps; step < last; step++) {
             unsigned char *message = bytes->data + base;

@@ -18,7 +18,8 @@ static inline uint32_t reference_at(const byre__rpc_unpacker_t *unpacker, size_t
     return reference;
 }
 
-static inline void move(unsigned char *place, const byre__rpc_step_t *step, const unsigned char *from)
+static inline void move(unsigned char *place, const byre__rpc_step_t *step,
+                        const unsigned char *from)
 {
     if (step->move == BYRE__RPC_MOVE_8)
         memcpy(place + step->offset, from, 8);
