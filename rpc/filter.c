@@ -191,15 +191,17 @@ static bool keep_copy(struct entry *entry, const byre__rpc_bytes_t *bytes)
     return true;
 }
 
+/* The client waits for the reply, so it leaves first. A duplicate that comes before it is kept is one that comes
+ * while the procedure runs: dropped. */
 static void answer_inline(struct client *client, int rank, uint64_t call, byre__rpc_bytes_t *bytes,
                           bool keep)
 {
     struct entry *entry = entry_of(client, call);
+    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL,
+                         BYRE__RPC_QUEUE);
     pthread_mutex_lock(&client->lock);
     if (is_latest(entry, call)) entry->state = keep && keep_copy(entry, bytes) ? ANSWERED : ENDED;
     pthread_mutex_unlock(&client->lock);
-    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL,
-                         BYRE__RPC_QUEUE);
     byre__rpc_bytes_free(bytes);
 }
 
