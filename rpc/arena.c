@@ -9,17 +9,12 @@
  * Chunks double up to CHUNK_MAX. A piece that is too big for that has a chunk of its own, behind the
  * current one, whose rest stays in use.
  */
-#include "marshal.h"
+#include "arena.h"
 #include "pages.h"
 
 #include <stdint.h>
 
-enum { GRAIN = 16, CHUNK_MIN = 1024, CHUNK_MAX = 4 << 20 };
-
-struct byre__rpc_arena {
-    struct byre__rpc_arena *next;
-    size_t used, room; /* of this chunk, head included */
-};
+enum { GRAIN = BYRE__RPC_GRAIN, CHUNK_MIN = 1024, CHUNK_MAX = 4 << 20 };
 
 _Static_assert(sizeof(struct byre__rpc_arena) <= 2 * GRAIN, "head of a chunk");
 enum { HEAD = 2 * GRAIN };
@@ -76,7 +71,7 @@ void byre__rpc_arena_free(byre__rpc_arena_t *arena)
 {
     while (arena != NULL) {
         byre__rpc_arena_t *next = arena->next;
-        byre__rpc_pages_free(arena, arena->room);
+        byre__rpc_pages_free(arena, arena->room, arena->used);
         arena = next;
     }
 }

@@ -9,16 +9,13 @@
 
 enum { FIRST_ROOM = 512 };
 
-static void *enlarge(byre__rpc_bytes_t *bytes, size_t *room)
+static void *enlarge(const byre__rpc_bytes_t *bytes, size_t room)
 {
-    if (*room < BYRE__RPC_HUGE && !bytes->borrowed) return realloc(bytes->data, *room);
-    size_t align = *room < BYRE__RPC_HUGE ? 16 : BYRE__RPC_HUGE;
-    *room = (*room + align - 1) & ~(align - 1);
-    void *data = aligned_alloc(align, *room);
+    if (room < BYRE__RPC_KEPT_FROM && !bytes->borrowed) return realloc(bytes->data, room);
+    void *data = byre__rpc_pages_alloc_dirty(room);
     if (data == NULL) return NULL;
-    if (align == BYRE__RPC_HUGE) byre__rpc_pages_huge(data, *room);
     if (bytes->used > 0) memcpy(data, bytes->data, bytes->used);
-    if (!bytes->borrowed) free(bytes->data);
+    if (!bytes->borrowed) byre__rpc_pages_free(bytes->data, bytes->room, bytes->room);
     return data;
 }
 
@@ -29,7 +26,7 @@ int byre__rpc_bytes_grow(byre__rpc_bytes_t *bytes, size_t more)
     size_t room = bytes->room < FIRST_ROOM / 2 ? FIRST_ROOM : 2 * bytes->room;
     if (room >= BYRE__RPC_HUGE) room *= 2; /* what is not touched costs nothing */
     if (room < needed) room = needed;
-    unsigned char *data = enlarge(bytes, &room);
+    unsigned char *data = enlarge(bytes, room);
     if (data == NULL) return BYRE_ENOMEM;
     bytes->data = data;
     bytes->room = room;
@@ -39,6 +36,6 @@ int byre__rpc_bytes_grow(byre__rpc_bytes_t *bytes, size_t more)
 
 void byre__rpc_bytes_free(byre__rpc_bytes_t *bytes)
 {
-    if (!bytes->borrowed) free(bytes->data);
+    if (!bytes->borrowed) byre__rpc_pages_free(bytes->data, bytes->room, bytes->room);
     *bytes = (byre__rpc_bytes_t){ 0 };
 }

@@ -35,7 +35,8 @@ struct kept {
     unsigned char *data; /* inline; malloc's */
     const void *bulk;    /* and what follows it */
     size_t bulk_bytes;
-    void *owned; /* memory in which bulk lies; malloc's */
+    byre__rpc_bytes_t message; /* in which bulk lies; or it lies in: */
+    void *array;               /* malloc's, or NULL */
 };
 
 struct entry {
@@ -68,7 +69,8 @@ static void let_go(struct kept *kept)
 {
     if (kept == NULL || atomic_fetch_sub(&kept->users, 1) > 1) return;
     free(kept->data);
-    free(kept->owned);
+    byre__rpc_bytes_free(&kept->message);
+    free(kept->array);
     free(kept);
 }
 
@@ -127,7 +129,9 @@ static struct kept *forget_reply(struct entry *entry)
 {
     struct kept *kept = entry->kept;
     if (kept == NULL) return NULL;
-    if (kept->owned == NULL && kept->room <= REUSED && atomic_load(&kept->users) == 1) return NULL;
+    if (kept->array == NULL && kept->message.data == NULL && kept->room <= REUSED &&
+        atomic_load(&kept->users) == 1)
+        return NULL;
     entry->kept = NULL;
     return kept;
 }
@@ -187,15 +191,17 @@ static bool keep_copy(struct entry *entry, const byre__rpc_bytes_t *bytes)
     return true;
 }
 
+/* The client waits for the reply, so it leaves first. A duplicate that comes before it is kept is one that comes
+ * while the procedure runs: dropped. */
 static void answer_inline(struct client *client, int rank, uint64_t call, byre__rpc_bytes_t *bytes,
                           bool keep)
 {
     struct entry *entry = entry_of(client, call);
+    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL,
+                         BYRE__RPC_QUEUE);
     pthread_mutex_lock(&client->lock);
     if (is_latest(entry, call)) entry->state = keep && keep_copy(entry, bytes) ? ANSWERED : ENDED;
     pthread_mutex_unlock(&client->lock);
-    (void)byre__rpc_send(rank, BYRE__AM_RPC_REPLY, bytes->data, bytes->used, NULL, 0, NULL, NULL,
-                         BYRE__RPC_QUEUE);
     byre__rpc_bytes_free(bytes);
 }
 
@@ -207,13 +213,15 @@ static struct kept *make_kept(byre__rpc_bytes_t *bytes, void *bulk, size_t bulk_
     if (kept == NULL) return NULL;
     memcpy(kept->data, bytes->data, head);
     kept->bytes = head;
-    kept->owned = bulk != NULL ? bulk : bytes->data;
     kept->bulk = bulk != NULL ? bulk : bytes->data + head;
     kept->bulk_bytes = bulk != NULL ? bulk_bytes : bytes->used - head;
-    if (bulk != NULL)
+    kept->array = bulk;
+    if (bulk != NULL) {
         byre__rpc_bytes_free(bytes);
-    else
+    } else {
+        kept->message = *bytes;
         *bytes = (byre__rpc_bytes_t){ 0 };
+    }
     return kept;
 }
 

@@ -41,13 +41,14 @@ byre__rpc_graph_t *byre__rpc_graph_create(void)
 static void free_objects(byre__rpc_graph_t *graph)
 {
     if (graph->objects != graph->first_objects)
-        byre__rpc_pages_free(graph->objects, graph->room * sizeof *graph->objects);
+        byre__rpc_pages_free(graph->objects, graph->room * sizeof *graph->objects,
+                             graph->room * sizeof *graph->objects);
 }
 
 static void free_slots(byre__rpc_graph_t *graph)
 {
-    if (graph->slots != graph->first_slots)
-        byre__rpc_pages_free(graph->slots, ((size_t)graph->slot_mask + 1) * sizeof *graph->slots);
+    size_t bytes = ((size_t)graph->slot_mask + 1) * sizeof *graph->slots;
+    if (graph->slots != graph->first_slots) byre__rpc_pages_free(graph->slots, bytes, bytes);
 }
 
 void byre__rpc_graph_free(byre__rpc_graph_t *graph)
@@ -76,7 +77,7 @@ int byre__rpc_graph_grow(byre__rpc_graph_t *graph)
 {
     if (graph->room > UINT32_MAX / 4) return BYRE_ENOMEM;
     uint32_t room = 4 * graph->room; /* what is not touched costs nothing */
-    byre__rpc_object_t *objects = byre__rpc_pages_alloc(room * sizeof *objects);
+    byre__rpc_object_t *objects = byre__rpc_pages_alloc_dirty(room * sizeof *objects);
     if (objects == NULL) return BYRE_ENOMEM;
     memcpy(objects, graph->objects, graph->count * sizeof *objects);
     free_objects(graph);

@@ -18,6 +18,7 @@
  *       after the last is tried before the index is asked, or made.
  */
 #include "marshal_pack.h"
+#include "record.h"
 
 #include <string.h>
 
@@ -353,18 +354,28 @@ const void *byre__rpc_pack_container(const byre__rpc_packer_t *packer, uint32_t 
     return owner->container == NULL ? packer->frame : owner->container;
 }
 
-enum { AHEAD = 6 }; /* objects, whose memory is asked for before it is their turn */
+static int pack_one(byre__rpc_packer_t *packer, uint32_t id)
+{
+    byre__rpc_object_t object = packer->graph->objects[id];
+    const void *container = NULL;
+    if (__builtin_expect(byre__rpc_via_owned(object.via), 0))
+        container = byre__rpc_pack_container(packer, id);
+    return byre__rpc_pack_object(packer, &object, container);
+}
 
 int byre__rpc_pack_queue(byre__rpc_packer_t *packer, uint32_t *next)
 {
     byre__rpc_graph_t *graph = packer->graph;
-    for (; *next < graph->count; ++*next) {
-        if (*next + AHEAD < graph->count) __builtin_prefetch(graph->objects[*next + AHEAD].place);
-        byre__rpc_object_t object = graph->objects[*next];
-        const void *container = NULL;
-        if (__builtin_expect(byre__rpc_via_owned(object.via), 0))
-            container = byre__rpc_pack_container(packer, *next);
-        int err = byre__rpc_pack_object(packer, &object, container);
+    bool general = packer->out.swap || packer->roots != NULL;
+    byre__rpc_records_t records;
+    byre__rpc_records_init(&records);
+    while (*next < graph->count) {
+        uint32_t first = *next;
+        const byre__rpc_record_t *record =
+            general ? NULL : byre__rpc_record_of(&records, graph->objects[first].via);
+        int err = BYRE_OK;
+        if (record != NULL) err = byre__rpc_pack_records(packer, record, next, graph->count, true);
+        if (err == BYRE_OK && *next == first) err = pack_one(packer, (*next)++);
         if (__builtin_expect(err != BYRE_OK, 0)) return err;
     }
     return BYRE_OK;

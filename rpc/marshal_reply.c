@@ -21,6 +21,7 @@
 
 #include "marshal_pack.h"
 #include "marshal_room.h"
+#include "record.h"
 
 static int pack_plain_out(byre__rpc_packer_t *packer, const byre_rpc_proc_t *proc, uint32_t param)
 {
@@ -62,14 +63,32 @@ static int pack_restored(byre__rpc_packer_t *packer, uint32_t id)
     return byre__rpc_pack_object(packer, &object, byre__rpc_pack_container(packer, id));
 }
 
+static int pack_all_restored(byre__rpc_packer_t *packer)
+{
+    const byre__rpc_graph_t *graph = packer->graph;
+    bool general = packer->out.swap || packer->roots != NULL;
+    byre__rpc_records_t records;
+    byre__rpc_records_init(&records);
+    for (uint32_t id = 0; id < graph->restored;) {
+        uint32_t first = id;
+        const byre__rpc_record_t *record =
+            general ? NULL : byre__rpc_record_of(&records, graph->objects[id].via);
+        int err = BYRE_OK;
+        if (record != NULL)
+            err = byre__rpc_pack_records(packer, record, &id, graph->restored, false);
+        if (err == BYRE_OK && id == first) err = pack_restored(packer, id++);
+        if (__builtin_expect(err != BYRE_OK, 0)) return err;
+    }
+    return BYRE_OK;
+}
+
 static int write_reply(byre__rpc_packer_t *packer, const byre_rpc_proc_t *proc, uint32_t before)
 {
     const byre__rpc_graph_t *graph = packer->graph;
     int err = byre__rpc_pack_head(packer, BYRE__RPC_WIRE_REPLY);
     if (err == BYRE_OK) err = pack_outs(packer, proc);
     if (graph == NULL) return err;
-    for (uint32_t id = 0; id < graph->restored && err == BYRE_OK; id++)
-        err = pack_restored(packer, id);
+    if (err == BYRE_OK) err = pack_all_restored(packer);
     for (uint32_t i = 0; i < graph->extra_count && err == BYRE_OK; i++)
         err = pack_restored(packer, graph->extras[i]);
     return err != BYRE_OK ? err : byre__rpc_pack_queue(packer, &before);

@@ -11,6 +11,7 @@
 
 #include "marshal_room.h"
 #include "marshal_unpack.h"
+#include "record.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@
 /* ---- what is read into while checking ---------------------------------------------------------- */
 
 enum { SHADOW_FRAME = 512, PINS_MAX = 16 };
-enum { AHEAD = 6 }; /* objects, whose memory is asked for before it is their turn */
 
 /* [ref] parameters whose new values attributes of the result may read. */
 typedef struct pin {
@@ -169,6 +169,27 @@ static int unpack_restored(reply_t *reply, uint32_t id)
     return err;
 }
 
+static int unpack_all_restored(reply_t *reply)
+{
+    byre__rpc_unpacker_t *unpacker = &reply->unpacker;
+    const byre__rpc_graph_t *graph = unpacker->graph;
+    bool general = unpacker->in.swap || unpacker->ranged;
+    byre__rpc_records_t records;
+    byre__rpc_records_init(&records);
+    for (uint32_t id = 0; id < graph->restored;) {
+        uint32_t first = id;
+        const byre__rpc_record_t *record =
+            general ? NULL : byre__rpc_record_of(&records, graph->objects[id].via);
+        if (record != NULL && unpacker->storing)
+            byre__rpc_store_records(unpacker, record, &id, graph->restored);
+        else if (record != NULL)
+            byre__rpc_check_records(unpacker, record, &id, graph->restored);
+        int err = id == first ? unpack_restored(reply, id++) : BYRE_OK;
+        if (__builtin_expect(err != BYRE_OK, 0)) return err;
+    }
+    return BYRE_OK;
+}
+
 static int read_reply(reply_t *reply)
 {
     byre__rpc_unpacker_t *unpacker = &reply->unpacker;
@@ -177,11 +198,7 @@ static int read_reply(reply_t *reply)
     unpacker->met = unpacker->before;
     int err = unpack_outs(reply);
     if (graph == NULL) return err;
-    for (uint32_t id = 0; id < graph->restored && err == BYRE_OK; id++) {
-        if (id + AHEAD < graph->restored && unpacker->storing)
-            __builtin_prefetch(graph->objects[id + AHEAD].place, 1);
-        err = unpack_restored(reply, id);
-    }
+    if (err == BYRE_OK) err = unpack_all_restored(reply);
     for (uint32_t i = 0; i < graph->extra_count && err == BYRE_OK; i++)
         err = unpack_restored(reply, graph->extras[i]);
     uint32_t next = unpacker->before;

@@ -10,6 +10,7 @@
  * U1 and U4 are kept by marshal_refs.c.
  */
 #include "marshal_unpack.h"
+#include "record.h"
 
 #include <stdlib.h>
 
@@ -318,17 +319,30 @@ static const void *container_of(const byre__rpc_unpacker_t *unpacker, uint32_t i
     return owner->container == NULL ? unpacker->frame : owner->container;
 }
 
+static int unpack_one(byre__rpc_unpacker_t *unpacker, uint32_t id)
+{
+    byre__rpc_object_t object = unpacker->graph->objects[id];
+    const void *container = NULL;
+    if (!unpacker->storing) {
+        byre__rpc_unpack_kept(unpacker, &object);
+        if (__builtin_expect(byre__rpc_via_owned(object.via), 0))
+            container = container_of(unpacker, id);
+    }
+    return byre__rpc_unpack_object(unpacker, &object, object.place, container);
+}
+
 int byre__rpc_unpack_queue(byre__rpc_unpacker_t *unpacker, uint32_t *next)
 {
-    for (; *next < unpacker->met; ++*next) {
-        byre__rpc_object_t object = unpacker->graph->objects[*next];
-        const void *container = NULL;
-        if (!unpacker->storing) {
-            byre__rpc_unpack_kept(unpacker, &object);
-            if (__builtin_expect(byre__rpc_via_owned(object.via), 0))
-                container = container_of(unpacker, *next);
-        }
-        int err = byre__rpc_unpack_object(unpacker, &object, object.place, container);
+    bool general = unpacker->in.swap || unpacker->ranged || unpacker->reply;
+    byre__rpc_records_t records;
+    byre__rpc_records_init(&records);
+    while (*next < unpacker->met) {
+        uint32_t first = *next;
+        const byre__rpc_record_t *record =
+            general ? NULL : byre__rpc_record_of(&records, unpacker->graph->objects[first].via);
+        int err = BYRE_OK;
+        if (record != NULL) err = byre__rpc_unpack_records(unpacker, record, next);
+        if (err == BYRE_OK && *next == first) err = unpack_one(unpacker, (*next)++);
         if (__builtin_expect(err != BYRE_OK, 0)) return err;
     }
     return BYRE_OK;

@@ -2,6 +2,7 @@
 /* rpc as a part of the runtime: its start and end. */
 #include "calls.h"
 
+#include "pages.h"
 #include "part.h"
 #include "progress.h"
 #include <byre_runtime.h>
@@ -48,6 +49,7 @@ static void finish(void)
 static void stop(void)
 {
     stop_from(STEPS);
+    byre__rpc_pages_stop();
 }
 
 /* On the engine. Names first: whoever wakes up finds another server, or none. */
