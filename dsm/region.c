@@ -88,11 +88,12 @@ static void unmap_tables(dsm_region_t *region)
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     if (region->unit != NULL) munmap(region->unit, region->units * sizeof *region->unit);
     if (region->touched != NULL) munmap(region->touched, region->units / DSM_CHUNK + 1);
+    if (region->large != NULL) munmap(region->large, region->bytes / DSM_LARGE_BYTES + 1);
     if (region->copyset != NULL) munmap(region->copyset, set);
     if (region->in_flight != NULL) munmap(region->in_flight, set);
     if (region->missing != NULL) munmap(region->missing, set);
     region->unit = NULL;
-    region->touched = NULL;
+    region->touched = region->large = NULL;
     region->copyset = region->in_flight = region->missing = NULL;
 }
 
@@ -101,11 +102,12 @@ static int map_tables(dsm_region_t *region)
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     region->unit = map_zeros(region->units * sizeof *region->unit);
     region->touched = map_zeros(region->units / DSM_CHUNK + 1);
+    region->large = map_zeros(region->bytes / DSM_LARGE_BYTES + 1);
     region->copyset = map_zeros(set);
     region->in_flight = map_zeros(set);
     region->missing = map_zeros(set);
-    if (region->unit != NULL && region->touched != NULL && region->copyset != NULL &&
-        region->in_flight != NULL && region->missing != NULL)
+    if (region->unit != NULL && region->touched != NULL && region->large != NULL &&
+        region->copyset != NULL && region->in_flight != NULL && region->missing != NULL)
         return BYRE_OK;
     unmap_tables(region);
     return BYRE_ENOMEM;
@@ -434,6 +436,7 @@ static int start(void)
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
     byre__dsm_view_start();
+    byre__dsm_large_start();
     error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;
