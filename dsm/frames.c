@@ -201,8 +201,8 @@ static void close_view(void *at, size_t bytes)
 static char *map_service(size_t bytes, off_t offset)
 {
     size_t slack = bytes >= DSM_LARGE_BYTES ? DSM_LARGE_BYTES : 0;
-    char *room = mmap(NULL, bytes + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                      -1, 0);
+    char *room =
+        mmap(NULL, bytes + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED) return MAP_FAILED;
     size_t before = slack > 0 ? -(uintptr_t)room & (DSM_LARGE_BYTES - 1) : 0;
     char *service = mmap(room + before, bytes, PROT_READ | PROT_WRITE,

@@ -190,6 +190,7 @@ static void unmake(dsm_region_t *region)
     byre__timer_unset(&region->timer);
     byre__dsm_view_forget(region);
     unmap_tables(region);
+    byre__dsm_large_forget(region); /* without the lock, which its end takes */
     /* Abandoned: units may still arrive in the service view. Only at the end: with a rank dead nobody frees. */
     if (region->under_way > 0) return;
     byre__dsm_frames_unmap(region->app, region->service, region->bytes);

@@ -282,8 +282,9 @@ int byre__dsm_frames_join(const char *app, char *service);
 void byre__dsm_large_start(void);
 /* Large frames for what units [first, first + count) cover whole. */
 void byre__dsm_large_within(dsm_region_t *region, size_t first, size_t count);
-/* A stream asks for `window` units, the one at `unit` the first or the last of them. */
-void byre__dsm_large_ahead(dsm_region_t *region, size_t unit, size_t window);
+/* A stream asks for `window` units, `unit` first, and goes up (step 1) or down (-1). */
+void byre__dsm_large_ahead(dsm_region_t *region, size_t unit, size_t window, int step);
+void byre__dsm_large_forget(const dsm_region_t *region); /* it is being unmapped */
 
 /* fault.c */
 struct byre__fault;

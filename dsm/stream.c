@@ -152,7 +152,7 @@ static void wish(dsm_region_t *region, struct stream *s)
         for (size_t i = 0; i < count && is_within(region, at); i++, at += s->stride)
             (void)byre__dsm_request(region, (size_t)at, 1, s->kind, true);
     }
-    if (labs(s->stride) == 1) byre__dsm_large_ahead(region, s->ahead, s->window);
+    if (labs(s->stride) == 1) byre__dsm_large_ahead(region, s->ahead, s->window, (int)s->stride);
     ptrdiff_t ahead = (ptrdiff_t)s->ahead + s->stride * (ptrdiff_t)count;
     if (is_within(region, ahead))
         s->ahead = (size_t)ahead;
