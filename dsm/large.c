@@ -7,7 +7,7 @@
  *
  *   byre__dsm_large_within   blocks that a request covers whole
  *   byre__dsm_large_ahead    a stream that is long: the block that it has come to, if nobody has made that;
- *                            and the one behind it, on a pop-up thread where there is a core for that
+ *                            and those behind it, shared with a pop-up thread where it has a core
  *
  *   untried --> made (or refused)                     of a block: region->large
  *      |           ^   ^
@@ -33,8 +33,9 @@
 #include <sched.h>
 
 enum {
-    CERTAIN = 8, /* a stream is long when its window is at least that part of a block */
-    PATIENCE = 4 /* refusals in a row, before it is given up for good */
+    CERTAIN = 8,  /* a stream is long when its window is at least that part of a block */
+    PATIENCE = 4, /* refusals in a row, before it is given up for good */
+    FARTHEST = 3  /* blocks that are made ahead of a stream */
 };
 
 static bool wanted;
@@ -118,6 +119,14 @@ static void hand_over(dsm_region_t *region, size_t block)
     if (free) byre__popup_submit(&ahead.job);
 }
 
+static bool is_being_made(const dsm_region_t *region, size_t block)
+{
+    pthread_mutex_lock(&ahead.lock);
+    bool is = ahead.running == region && ahead.block == block;
+    pthread_mutex_unlock(&ahead.lock);
+    return is;
+}
+
 /* Is it still to be done, by whoever asks? */
 static bool take_back(const dsm_region_t *region, size_t block)
 {
@@ -159,10 +168,25 @@ void byre__dsm_large_within(dsm_region_t *region, size_t first, size_t count)
         make(region, block);
 }
 
+/* The first block behind `block` that nobody has tried, not farther than FARTHEST; else SIZE_MAX. */
+static size_t next_untried(const dsm_region_t *region, size_t block, int step)
+{
+    for (int i = 0; i < FARTHEST; i++) {
+        block += (size_t)step;
+        if (!is_within(region, block)) break;
+        if (!region->large[block]) return block;
+    }
+    return SIZE_MAX;
+}
+
+/* The stream and the pop-up thread share the work: while that is busy with the block that the stream has come
+ * to, there is nothing to receive into, so the stream makes one farther on. */
 void byre__dsm_large_ahead(dsm_region_t *region, size_t unit, size_t window, int step)
 {
-    size_t block = unit * region->unit_bytes / DSM_LARGE_BYTES, next = block + (size_t)step;
+    size_t block = unit * region->unit_bytes / DSM_LARGE_BYTES;
     if (window * region->unit_bytes < DSM_LARGE_BYTES / CERTAIN || is_hopeless()) return;
-    if (ahead.has_core && is_within(region, next) && !region->large[next]) hand_over(region, next);
-    if (is_within(region, block)) make(region, block);
+    size_t next = ahead.has_core ? next_untried(region, block, step) : SIZE_MAX;
+    if (next != SIZE_MAX) hand_over(region, next);
+    if (is_being_made(region, block)) block = next_untried(region, block, step);
+    if (block != SIZE_MAX && is_within(region, block)) make(region, block);
 }
