@@ -21,7 +21,7 @@ enum {
     FIRST_WINDOW = 4,
     FARTHEST = 4096 /* units: a longer way is no stride */
 };
-#define WINDOW_BYTES ((size_t)1 << 20)
+#define WINDOW_BYTES ((size_t)2 << 20)
 
 struct stream {
     uint32_t region; /* 0: none */
