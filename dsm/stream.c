@@ -45,9 +45,20 @@ static _Thread_local struct stream streams[STREAMS];
 static _Thread_local struct fault history[HISTORY];
 static _Thread_local unsigned long now;
 
-static bool advances(const struct stream *s, size_t unit)
+static size_t longest_window(const dsm_region_t *region)
 {
-    return unit == s->mark[0] || unit == s->mark[1] || unit == s->ahead;
+    return WINDOW_BYTES > region->unit_bytes ? WINDOW_BYTES / region->unit_bytes : 1;
+}
+
+/* Windows of full length: two of them are under way. */
+static bool is_long(const dsm_region_t *region, const struct stream *s)
+{
+    return s->window == longest_window(region);
+}
+
+static bool advances(const dsm_region_t *region, const struct stream *s, size_t unit)
+{
+    return unit == s->mark[1] || unit == s->ahead || (unit == s->mark[0] && is_long(region, s));
 }
 
 /* Is the unit one between, which has not come yet or was refused? */
@@ -58,12 +69,12 @@ static bool is_inside(const struct stream *s, size_t unit)
     return done % s->stride == 0 && done / s->stride >= 0 && left / s->stride >= 0;
 }
 
-static struct stream *find(uint32_t region, size_t unit, enum dsm_access kind)
+static struct stream *find(const dsm_region_t *region, size_t unit, enum dsm_access kind)
 {
     struct stream *inside = NULL;
     for (struct stream *s = streams; s < streams + STREAMS; s++) {
-        if (s->region != region || s->kind != kind) continue;
-        if (advances(s, unit)) return s; /* though another one may have reached so far */
+        if (s->region != region->id || s->kind != kind) continue;
+        if (advances(region, s, unit)) return s; /* though another one may have reached so far */
         if (inside == NULL && is_inside(s, unit)) inside = s;
     }
     return inside;
@@ -104,11 +115,6 @@ static bool is_askable(const dsm_unit_t *u, enum dsm_access kind)
     return u->wanted == DSM_NONE && u->access < kind;
 }
 
-static size_t longest_window(const dsm_region_t *region)
-{
-    return WINDOW_BYTES > region->unit_bytes ? WINDOW_BYTES / region->unit_bytes : 1;
-}
-
 /* Units of the stream from `first` on, at most `count`, that have one home. Beyond begins what is likely
  * to be somebody else's: the next window begins there, if the thread goes on. */
 static size_t within_home(const dsm_region_t *region, const struct stream *s, size_t first,
@@ -136,8 +142,10 @@ static void wish_run(dsm_region_t *region, size_t from, size_t count, enum dsm_a
 static void wish(dsm_region_t *region, struct stream *s)
 {
     if (region->attr.home == BYRE_DSM_HOME_BLOCK &&
-        byre__dsm_home(region, s->ahead) != byre__dsm_home(region, s->last))
-        return; /* a fault there goes on */
+        byre__dsm_home(region, s->ahead) != byre__dsm_home(region, s->last)) {
+        s->mark[0] = s->mark[1] = s->ahead; /* a fault there goes on */
+        return;
+    }
     size_t most = longest_window(region);
     s->window = s->window == 0 ? FIRST_WINDOW : 2 * s->window;
     if (s->window > most) s->window = most;
@@ -198,8 +206,7 @@ static void advance(dsm_region_t *region, struct stream *s, size_t unit)
         s->ahead = (size_t)next;
     }
     if (latest) wish(region, s);
-    if (s->region != 0 && s->window == longest_window(region) && (latest || unit == s->mark[0]))
-        wish(region, s);
+    if (s->region != 0 && is_long(region, s) && (latest || unit == s->mark[0])) wish(region, s);
 }
 
 void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need)
@@ -208,7 +215,7 @@ void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need)
     if (region->unit[unit].wanted == DSM_NONE && region->unit[unit].access < need)
         (void)byre__dsm_request(region, unit, 1, need, false);
     region->unit[unit].flags &= (uint8_t)~UNIT_MARK;
-    struct stream *s = find(region->id, unit, need);
+    struct stream *s = find(region, unit, need);
     if (s != NULL)
         advance(region, s, unit);
     else
