@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* am: active messages beside raw messages of the same bytes.
  *
- * The target sits in byre_recv until the leader's batch is over, or computes without calling Byre
- * at all ("computing"); then only its service thread can answer. */
+ * The target waits, or computes (server.c). */
 #include "bench.h"
 
 #include <stdatomic.h>
@@ -14,12 +13,8 @@ enum { ID_ECHO, ID_COUNT, ID_BULK, ID_STOP };
 
 struct bench_am {
     struct pair pair;
-    bool computing;
+    struct server server;
     bool bulk;
-    /* The computing target's way out. Counted, because a target that does not get the processor may
-     * be told twice before it looks. */
-    _Atomic unsigned stops;
-    unsigned stops_seen;
     _Atomic uint64_t counted; /* messages that the handlers have seen */
 };
 
@@ -44,34 +39,6 @@ static void *place_bulk(const byre_am_t *am, void *arg)
     return ((struct bench_am *)arg)->pair.in;
 }
 
-static void on_stop(const byre_am_t *am, void *arg)
-{
-    (void)am;
-    atomic_fetch_add_explicit(&((struct bench_am *)arg)->stops, 1, memory_order_release);
-}
-
-/* ---- the target ------------------------------------------------------------------------------ */
-
-static double target(struct bench_am *bench)
-{
-    if (bench->computing) {
-        while (atomic_load_explicit(&bench->stops, memory_order_acquire) == bench->stops_seen)
-            compute(200);
-        bench->stops_seen++;
-    } else {
-        check_byre("byre_recv", byre_recv(PORT_END, bench->pair.peer, NULL, 0, NULL));
-    }
-    return 0;
-}
-
-static void target_release(struct bench_am *bench)
-{
-    if (bench->computing)
-        check_byre("byre_am_send", byre_am_send(bench->pair.peer, ID_STOP, NULL, 0, NULL, 0));
-    else
-        check_byre("byre_send", byre_send((byre_addr_t){ bench->pair.peer, PORT_END }, NULL, 0));
-}
-
 /* ---- round trip ------------------------------------------------------------------------------ */
 
 static double roundtrip_byre(void *arg, int n)
@@ -79,13 +46,13 @@ static double roundtrip_byre(void *arg, int n)
     struct bench_am *bench = arg;
     struct pair *pair = &bench->pair;
 
-    if (!pair->leader) return target(bench);
+    if (!pair->leader) return server_serve(&bench->server, pair);
     double start = now();
     for (int i = 0; i < n; i++)
         check_byre("byre_am_request", byre_am_request(pair->peer, ID_ECHO, pair->out, pair->bytes,
                                                       pair->in, pair->bytes, NULL));
     double seconds = now() - start;
-    target_release(bench);
+    server_release(&bench->server, pair);
     return seconds;
 }
 
@@ -102,7 +69,7 @@ static double stream_byre(void *arg, int n)
     struct pair *pair = &bench->pair;
     size_t inline_bytes = bench->bulk ? 0 : pair->bytes;
 
-    if (!pair->leader) return target(bench);
+    if (!pair->leader) return server_serve(&bench->server, pair);
     double start = now();
     for (int i = 0; i < n * pair->window; i++)
         check_byre("byre_am_send",
@@ -111,7 +78,7 @@ static double stream_byre(void *arg, int n)
                                 bench->bulk ? pair->bytes : 0));
     check_byre("byre_am_request", byre_am_request(pair->peer, ID_COUNT, NULL, 0, NULL, 0, NULL));
     double seconds = now() - start;
-    target_release(bench);
+    server_release(&bench->server, pair);
     return seconds;
 }
 
@@ -175,7 +142,7 @@ static void measure(const struct options *opt, const struct crew *crew, struct b
                                           roundtrip ? roundtrip_byre : stream_byre, bench);
     struct samples samples;
 
-    bench->computing = figure->computing;
+    bench->server.computing = figure->computing;
     bench->bulk = figure->kind == BANDWIDTH;
     contest_run(crew, &contest, &samples);
     if (crew->leader) {
@@ -219,14 +186,15 @@ static void handlers_register(struct bench_am *bench)
     check_byre("byre_am_register", byre_am_register(ID_ECHO, on_echo, NULL, bench));
     check_byre("byre_am_register", byre_am_register(ID_COUNT, on_count, NULL, bench));
     check_byre("byre_am_register", byre_am_register(ID_BULK, on_count, place_bulk, bench));
-    check_byre("byre_am_register", byre_am_register(ID_STOP, on_stop, NULL, bench));
+    server_open(&bench->server, ID_STOP);
     check_byre("byre_barrier", byre_barrier());
 }
 
-static void handlers_remove(void)
+static void handlers_remove(struct bench_am *bench)
 {
-    for (int id = ID_ECHO; id <= ID_STOP; id++)
+    for (int id = ID_ECHO; id < ID_STOP; id++)
         check_byre("byre_am_register", byre_am_register(id, NULL, NULL, NULL));
+    server_close(&bench->server);
 }
 
 static bool wanted(const struct options *opt, const struct figure *figure)
@@ -251,7 +219,7 @@ int subject_am(const struct options *opt)
     if (crew.leader) crew_tell(&crew, CREW_END);
     if (!crew.member) crew_idle(&crew);
     crew_close(&crew);
-    handlers_remove();
+    handlers_remove(&bench);
     if (crew.member) pair_fini(&bench.pair);
     return 0;
 }

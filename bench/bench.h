@@ -8,6 +8,7 @@
  *   raw.c       message flavours of raw Open MPI
  *   flavour.c   message flavours of Byre
  *   pair.c      two ranks that exercise them
+ *   server.c    the one of two ranks that is called
  *   peer_tirpc.c  calls of another system, for rpc.c
  *   p2p.c ring.c am.c service.c request.c rpc.c dsm*.c sched.c   the subjects
  *   stats.c     percentiles
@@ -208,6 +209,26 @@ void pair_fini(struct pair *pair);
 double pair_pingpong(struct pair *pair, const struct flavour *flavour, int n);
 double pair_stream(struct pair *pair, const struct flavour *flavour, int n);
 int notice_signal(void); /* blocked by main before any thread exists */
+
+/* ---- the end of a pair that is called ---------------------------------------------------------- */
+
+/* It sits in byre_recv until the leader's batch is over ("waiting"), or computes without calling Byre at all
+ * ("computing"); then only its service thread can answer. */
+struct server {
+    bool computing; /* both ends know */
+    int id;         /* the active message that ends computing */
+    /* Counted, because one that does not get the processor may be told twice before it looks. */
+    _Atomic unsigned stops;
+    unsigned stops_seen;
+};
+
+/* On both ends, before a barrier. */
+void server_open(struct server *server, int id);
+void server_close(struct server *server);
+/* A batch: 0, the time that the leader does not look at. */
+double server_serve(struct server *server, const struct pair *pair);
+/* The leader: its batch is over. */
+void server_release(const struct server *server, const struct pair *pair);
 
 /* ---- calls of another system: rpcgen and libtirpc ---------------------------------------------- */
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* rpc: remote procedure calls beside raw messages that carry the same bytes there and back.
  *
- * The server sits in byre_recv until the leader's batch is over ("waiting"), or computes without calling Byre
- * ("computing"). A procedure is run on the engine, or by a thread of the pool ("popup"). With --peers the same
- * calls go through other systems as well; the floor is still the raw messages. */
+ * The server waits, or computes (server.c). A procedure is run on the engine, or by a thread of the pool ("popup").
+ * With --peers the same calls go through other systems as well; the floor is still the raw messages. */
 #include "bench.h"
 
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +24,12 @@ struct bench_rpc {
     struct pair pair;
     byre_rpc_server_t servers[2];
     byre_rpc_binding_t bindings[2];
-    bool computing;
+    struct server server;
     size_t there, back; /* bytes of the floor's messages */
     uint32_t proc;
     enum peer_wire wire;
     struct node *nodes; /* the leader's list */
     int calls;          /* under way at once */
-    _Atomic unsigned stops;
-    unsigned stops_seen;
 };
 
 /* ---- the interface, as byre-rpcgen would write it --------------------------------------------- */
@@ -121,34 +117,6 @@ static const byre_rpc_interface_t interface = {
     .name = "bench", .major = 1, .procs = procs, .proc_count = COUNT(procs), .client = &client
 };
 
-/* ---- the server -------------------------------------------------------------------------------- */
-
-static void on_stop(const byre_am_t *am, void *arg)
-{
-    (void)am;
-    atomic_fetch_add_explicit(&((struct bench_rpc *)arg)->stops, 1, memory_order_release);
-}
-
-static double serve(struct bench_rpc *bench)
-{
-    if (bench->computing) {
-        while (atomic_load_explicit(&bench->stops, memory_order_acquire) == bench->stops_seen)
-            compute(200);
-        bench->stops_seen++;
-    } else {
-        check_byre("byre_recv", byre_recv(PORT_END, bench->pair.peer, NULL, 0, NULL));
-    }
-    return 0;
-}
-
-static void release(struct bench_rpc *bench)
-{
-    if (bench->computing)
-        check_byre("byre_am_send", byre_am_send(bench->pair.peer, ID_STOP, NULL, 0, NULL, 0));
-    else
-        check_byre("byre_send", byre_send((byre_addr_t){ bench->pair.peer, PORT_END }, NULL, 0));
-}
-
 /* ---- calls one after the other ------------------------------------------------------------------- */
 
 static double call_byre(void *arg, int n)
@@ -156,7 +124,7 @@ static double call_byre(void *arg, int n)
     struct bench_rpc *bench = arg;
     struct pair *pair = &bench->pair;
 
-    if (!pair->leader) return serve(bench);
+    if (!pair->leader) return server_serve(&bench->server, pair);
     double start = now();
     for (int i = 0; i < n; i++) {
         bool graph = bench->proc == PROC_GRAPH;
@@ -164,7 +132,7 @@ static double call_byre(void *arg, int n)
         check_byre("byre_rpc_call", byre_rpc_call(&interface, bench->proc, &frame));
     }
     double seconds = now() - start;
-    release(bench);
+    server_release(&bench->server, pair);
     return seconds;
 }
 
@@ -210,7 +178,7 @@ static double rate_byre(void *arg, int n)
     byre_rpc_future_t futures[MOST_CALLS];
     char frame = 0;
 
-    if (!bench->pair.leader) return serve(bench);
+    if (!bench->pair.leader) return server_serve(&bench->server, &bench->pair);
     double start = now();
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < bench->calls; k++)
@@ -220,7 +188,7 @@ static double rate_byre(void *arg, int n)
             check_byre("byre_rpc_end", byre_rpc_end(futures[k], &frame));
     }
     double seconds = now() - start;
-    release(bench);
+    server_release(&bench->server, &bench->pair);
     return seconds;
 }
 
@@ -300,7 +268,7 @@ static void measure(const struct options *opt, const struct crew *crew, struct b
                                        : bench->pair.bytes,
                        .unit = rate ? "call/s" : "us" };
 
-    bench->computing = figure->computing;
+    bench->server.computing = figure->computing;
     bench->proc = figure->proc;
     bench->wire = figure->wire;
     contest.foreign = figure->peer;
@@ -367,7 +335,7 @@ static const char *const names[] = { "bench engine", "bench popup" };
 
 static void open_rpc(struct bench_rpc *bench, const struct crew *crew)
 {
-    check_byre("byre_am_register", byre_am_register(ID_STOP, on_stop, NULL, bench));
+    server_open(&bench->server, ID_STOP);
     check_byre("byre_barrier", byre_barrier());
     for (int i = 0; i < 2 && crew->member; i++) {
         byre_rpc_export_attr_t attr = { .serving = i == 0 ? BYRE_RPC_ENGINE : BYRE_RPC_POPUP };
@@ -388,7 +356,7 @@ static void close_rpc(struct bench_rpc *bench)
         if (bench->servers[i])
             check_byre("byre_rpc_unexport", byre_rpc_unexport(bench->servers[i]));
     }
-    check_byre("byre_am_register", byre_am_register(ID_STOP, NULL, NULL, NULL));
+    server_close(&bench->server);
 }
 
 static bool wanted(const struct options *opt, const struct figure *figure)

@@ -6,7 +6,7 @@
  * With the dynamic manager nobody knows where a request is: with the living, in the dead rank's queue, or
  * with somebody who has not found it dead yet. So nobody waits any longer for what is under way now; and from
  * then on, nobody waits for long. It counts as lost until it comes, if it does. Chains of probable owners
- * may be broken, or circles (manager.c: FARTHEST): what is behind them is lost too, even if it lives.
+ * may be broken, or circles (manager_dynamic.c: FARTHEST): what is behind them is lost too, even if it lives.
  */
 #include "agree.h"
 #include "region.h"

@@ -10,17 +10,12 @@
  * once (DSM_CLOSED): whatever it sends to the requester later comes later, so no CONFIRM is needed.
  *
  * `owner` and `copyset` are as they will be when what is in flight is through. No request passes one that
- * waits. With the dynamic manager (Li and Hudak 1989) the owner is the manager, and a rank that is not
- * passes requests on to the probable owner: dynamic_forward.
+ * waits (manager_queue.c). With the dynamic manager the owner is the manager: manager_dynamic.c. When a rank
+ * has died: manager_gone.c.
  */
-#include "region.h"
+#include "manager.h"
 
-#include "detector.h"
-#include "log.h"
-#include <stdlib.h>
 #include <string.h>
-
-enum { FARTHEST = 100 }; /* hops: when a rank has died, the chain may be a circle */
 
 enum plan { PLAN_WAIT, PLAN_LOST, PLAN_GRANT, PLAN_ZERO, PLAN_FORWARD };
 
@@ -28,13 +23,6 @@ struct decision {
     enum plan plan;
     int source; /* FORWARD: who has the bytes; LOST: who had them */
     bool acks;  /* a write that others must acknowledge */
-};
-
-struct request {
-    int requester;
-    enum dsm_access kind;
-    uint8_t hops;
-    bool have; /* the requester has a copy to read */
 };
 
 int byre__dsm_home(const dsm_region_t *region, size_t unit)
@@ -77,8 +65,7 @@ static bool has_others(const uint64_t *set, int a, int b)
 }
 
 /* What can be done for a request, the queue aside. */
-static struct decision decide(const dsm_region_t *region, size_t unit,
-                              const struct request *request)
+static struct decision decide(const dsm_region_t *region, size_t unit, const dsm_request_t *request)
 {
     const dsm_unit_t *u = &region->unit[unit];
     const uint64_t *copyset = copyset_of(region, unit);
@@ -111,8 +98,8 @@ static bool same(const dsm_region_t *region, size_t unit, const struct decision 
 
 /* ---- serving ------------------------------------------------------------------------------ */
 
-static dsm_msg_t make(const dsm_region_t *region, size_t first, size_t count,
-                      const struct request *request)
+dsm_msg_t byre__dsm_manager_msg(const dsm_region_t *region, size_t first, size_t count,
+                                const dsm_request_t *request)
 {
     return (dsm_msg_t){ .region = region->id,
                         .kind = (uint8_t)request->kind,
@@ -145,8 +132,8 @@ void byre__dsm_manager_open(dsm_region_t *region, size_t unit, int requester, bo
     if (write) region->unit[unit].flags |= UNIT_WRITING;
 }
 
-static void begin_write(dsm_region_t *region, size_t unit, const struct request *request,
-                        int source, bool closed)
+static void begin_write(dsm_region_t *region, size_t unit, const dsm_request_t *request, int source,
+                        bool closed)
 {
     dsm_unit_t *u = &region->unit[unit];
     if (!is_dynamic(region)) {
@@ -159,9 +146,9 @@ static void begin_write(dsm_region_t *region, size_t unit, const struct request 
 }
 
 static void serve_read(dsm_region_t *region, size_t first, size_t count,
-                       const struct request *request, const struct decision *decision)
+                       const dsm_request_t *request, const struct decision *decision)
 {
-    dsm_msg_t msg = make(region, first, count, request);
+    dsm_msg_t msg = byre__dsm_manager_msg(region, first, count, request);
     bool closed = is_closed(decision);
     if (closed) msg.flags |= DSM_CLOSED;
     for (size_t i = first; i < first + count; i++) {
@@ -175,12 +162,12 @@ static void serve_read(dsm_region_t *region, size_t first, size_t count,
 }
 
 static void serve_write(dsm_region_t *region, size_t first, size_t count,
-                        const struct request *request, const struct decision *decision)
+                        const dsm_request_t *request, const struct decision *decision)
 {
     uint64_t readers[DSM_WORDS_MAX];
     bool forward = decision->plan == PLAN_FORWARD;
     int source = forward ? decision->source : -1;
-    dsm_msg_t msg = make(region, first, count, request);
+    dsm_msg_t msg = byre__dsm_manager_msg(region, first, count, request);
     find_readers(region, first, request->requester, source, readers);
     bool closed = is_closed(decision) && !is_dynamic(region);
     if (closed) msg.flags |= DSM_CLOSED;
@@ -205,9 +192,9 @@ static void serve_write(dsm_region_t *region, size_t first, size_t count,
 
 /* Nobody has touched it: all frames of it are zero, and the first to come owns it. */
 static void serve_zero(dsm_region_t *region, size_t first, size_t count,
-                       const struct request *request)
+                       const dsm_request_t *request)
 {
-    dsm_msg_t msg = make(region, first, count, request);
+    dsm_msg_t msg = byre__dsm_manager_msg(region, first, count, request);
     bool dynamic = is_dynamic(region), away = dynamic && request->requester != byre__dsm.rank;
     for (size_t i = first; i < first + count; i++) {
         region->unit[i].owner = 1 + request->requester;
@@ -219,8 +206,15 @@ static void serve_zero(dsm_region_t *region, size_t first, size_t count,
         byre__dsm_manager_hand_over(region, i, request->requester);
 }
 
-static void tell_lost(dsm_region_t *region, size_t unit, int requester, enum dsm_access kind,
-                      int dead, bool answer)
+void byre__dsm_manager_refuse(dsm_region_t *region, size_t first, size_t count,
+                              const dsm_request_t *request)
+{
+    dsm_msg_t msg = byre__dsm_manager_msg(region, first, count, request);
+    (void)byre__dsm_emit(region, request->requester, DSM_REFUSED, &msg, NULL);
+}
+
+void byre__dsm_manager_tell_lost(dsm_region_t *region, size_t unit, int requester,
+                                 enum dsm_access kind, int dead, bool answer)
 {
     dsm_msg_t msg = { .region = region->id,
                       .kind = (uint8_t)kind,
@@ -232,12 +226,13 @@ static void tell_lost(dsm_region_t *region, size_t unit, int requester, enum dsm
     (void)byre__dsm_emit(region, requester, DSM_LOST, &msg, NULL);
 }
 
-static void serve(dsm_region_t *region, size_t first, size_t count, const struct request *request,
+static void serve(dsm_region_t *region, size_t first, size_t count, const dsm_request_t *request,
                   const struct decision *decision)
 {
     if (decision->plan == PLAN_LOST)
         for (size_t i = first; i < first + count; i++)
-            tell_lost(region, i, request->requester, request->kind, decision->source, false);
+            byre__dsm_manager_tell_lost(region, i, request->requester, request->kind,
+                                        decision->source, false);
     else if (decision->plan == PLAN_ZERO)
         serve_zero(region, first, count, request);
     else if (request->kind == DSM_WRITE)
@@ -246,145 +241,24 @@ static void serve(dsm_region_t *region, size_t first, size_t count, const struct
         serve_read(region, first, count, request, decision);
 }
 
-/* ---- the queue ---------------------------------------------------------------------------- */
-
-static void enqueue(dsm_region_t *region, dsm_unit_t *u, const struct request *request)
-{
-    dsm_queued_t *entry = malloc(sizeof *entry);
-    BYRE__ASSERT(entry != NULL); /* a lost request would hang its thread */
-    *entry = (dsm_queued_t){ .requester = request->requester,
-                             .kind = (uint8_t)request->kind,
-                             .hops = request->hops,
-                             .have = request->have };
-    dsm_queued_t **end = &u->queue;
-    while (*end != NULL) end = &(*end)->next;
-    *end = entry;
-    region->queued++;
-}
-
-static struct request dequeue(dsm_region_t *region, dsm_unit_t *u)
-{
-    dsm_queued_t *entry = u->queue;
-    struct request request = { entry->requester, (enum dsm_access)entry->kind, entry->hops,
-                               entry->have };
-    u->queue = entry->next;
-    region->queued--;
-    free(entry);
-    return request;
-}
-
-static void serve_queue(dsm_region_t *region, size_t unit)
+void byre__dsm_manager_serve_queue(dsm_region_t *region, size_t unit)
 {
     dsm_unit_t *u = &region->unit[unit];
     while (u->queue != NULL) {
         const dsm_queued_t *head = u->queue;
-        struct request request = { head->requester, (enum dsm_access)head->kind, head->hops,
-                                   head->have };
+        dsm_request_t request = { head->requester, (enum dsm_access)head->kind, head->hops,
+                                  head->have };
         struct decision decision = decide(region, unit, &request);
         if (decision.plan == PLAN_WAIT) return;
-        (void)dequeue(region, u);
+        (void)byre__dsm_manager_dequeue(region, u);
         serve(region, unit, 1, &request, &decision);
     }
 }
 
-void byre__dsm_manager_drop(dsm_region_t *region, size_t unit)
-{
-    while (region->unit[unit].queue != NULL) (void)dequeue(region, &region->unit[unit]);
-}
-
-/* ---- the dynamic manager -------------------------------------------------------------------- */
-
-static bool is_owner(const dsm_region_t *region, size_t unit)
-{
-    return byre__dsm_manager(region, unit) == byre__dsm.rank;
-}
-
-/* Pass a request on. The one who wants to write will be the owner after all who are before it; but this
- * rank is the owner only when it has come. */
-static void dynamic_forward(dsm_region_t *region, size_t unit, const struct request *request)
-{
-    int owner = byre__dsm_manager(region, unit);
-    dsm_msg_t msg = make(region, unit, 1, request);
-    if (request->have) msg.flags |= DSM_HAVE;
-    int dead = region->latest_death - 1;
-    if (dead < 0 || request->hops < FARTHEST) {
-        if (byre__dsm_emit(region, owner, DSM_REQUEST, &msg, NULL) == BYRE_OK) {
-            if (request->kind == DSM_WRITE && request->requester != byre__dsm.rank)
-                region->unit[unit].owner = 1 + request->requester;
-            return;
-        }
-        dead = owner;
-    }
-    tell_lost(region, unit, request->requester, request->kind, dead, false);
-}
-
-static void pass_on(dsm_region_t *region, size_t unit)
-{
-    dsm_unit_t *u = &region->unit[unit];
-    while (u->queue != NULL) {
-        struct request request = dequeue(region, u);
-        dynamic_forward(region, unit, &request);
-    }
-}
-
-void byre__dsm_manager_hand_over(dsm_region_t *region, size_t unit, int owner)
-{
-    dsm_unit_t *u = &region->unit[unit];
-    u->owner = 1 + owner;
-    u->flags &= (uint8_t)~UNIT_WRITING;
-    set_clear(copyset_of(region, unit));
-    set_clear(in_flight_of(region, unit));
-    pass_on(region, unit);
-}
-
-void byre__dsm_manager_inherit(dsm_region_t *region, size_t unit)
-{
-    dsm_unit_t *u = &region->unit[unit];
-    u->owner = 1 + byre__dsm.rank;
-    u->flags |= UNIT_WRITING; /* until it is complete */
-    set_clear(copyset_of(region, unit));
-    set_add(copyset_of(region, unit), byre__dsm.rank);
-}
-
-void byre__dsm_manager_settle(dsm_region_t *region, size_t unit)
-{
-    region->unit[unit].flags &= (uint8_t)~UNIT_WRITING;
-    set_clear(in_flight_of(region, unit));
-    serve_queue(region, unit);
-}
-
-void byre__dsm_manager_forgo(dsm_region_t *region, size_t unit)
-{
-    if (is_dynamic(region) && !is_owner(region, unit)) pass_on(region, unit);
-}
-
-void byre__dsm_manager_astray(dsm_region_t *region, size_t unit)
-{
-    if (is_owner(region, unit)) return;
-    if (byre__dsm_home(region, unit) != byre__dsm.rank) region->unit[unit].owner = 0;
-    pass_on(region, unit);
-}
-
-/* A request for a unit that somebody else owns. One that will own it itself keeps it in its queue. */
-static void not_the_owner(dsm_region_t *region, size_t unit, const struct request *request)
-{
-    dsm_unit_t *u = &region->unit[unit];
-    if (u->wanted == DSM_WRITE && u->lost == 0)
-        enqueue(region, u, request);
-    else
-        dynamic_forward(region, unit, request);
-}
-
 /* ---- what comes --------------------------------------------------------------------------- */
 
-static void refuse(dsm_region_t *region, size_t first, size_t count, const struct request *request)
-{
-    dsm_msg_t msg = make(region, first, count, request);
-    (void)byre__dsm_emit(region, request->requester, DSM_REFUSED, &msg, NULL);
-}
-
 /* May the unit be served at once? */
-static bool is_free(const dsm_region_t *region, size_t unit, const struct request *request,
+static bool is_free(const dsm_region_t *region, size_t unit, const dsm_request_t *request,
                     struct decision *decision_out)
 {
     if (is_dynamic(region) && !is_owner(region, unit)) return false;
@@ -394,17 +268,17 @@ static bool is_free(const dsm_region_t *region, size_t unit, const struct reques
 }
 
 /* A unit that is needed and cannot be served at once. */
-static void request_needed(dsm_region_t *region, size_t unit, const struct request *request)
+static void request_needed(dsm_region_t *region, size_t unit, const dsm_request_t *request)
 {
     if (is_dynamic(region) && !is_owner(region, unit))
-        not_the_owner(region, unit, request);
+        byre__dsm_manager_not_the_owner(region, unit, request);
     else
-        enqueue(region, &region->unit[unit], request);
+        byre__dsm_manager_enqueue(region, &region->unit[unit], request);
 }
 
 /* A run that can be served together. Returns its length, 0 if the first cannot be served. */
 static size_t find_run(const dsm_region_t *region, size_t first, size_t count,
-                       const struct request *request, struct decision *decision_out)
+                       const dsm_request_t *request, struct decision *decision_out)
 {
     struct decision next;
     size_t n = 0;
@@ -418,8 +292,8 @@ static size_t find_run(const dsm_region_t *region, size_t first, size_t count,
 
 void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg)
 {
-    struct request request = { msg->requester, (enum dsm_access)msg->kind, msg->hops,
-                               msg->flags & DSM_HAVE };
+    dsm_request_t request = { msg->requester, (enum dsm_access)msg->kind, msg->hops,
+                              msg->flags & DSM_HAVE };
     size_t at = msg->first, end = msg->first + msg->count;
     struct decision decision;
     bool needed = !(msg->flags & DSM_WISH);
@@ -434,7 +308,7 @@ void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg)
         }
         size_t from = at;
         while (at < end && find_run(region, at, 1, &request, &decision) == 0) at++;
-        refuse(region, from, at - from, &request);
+        byre__dsm_manager_refuse(region, from, at - from, &request);
     }
 }
 
@@ -449,70 +323,6 @@ void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int s
             if (msg->flags & DSM_FAILED) u->gone = 1 + msg->peer;
             u->source = 0;
         }
-        serve_queue(region, i);
+        byre__dsm_manager_serve_queue(region, i);
     }
-}
-
-/* ---- the dead ----------------------------------------------------------------------------- */
-
-static void forget_queued(dsm_region_t *region, dsm_unit_t *u, int dead)
-{
-    for (dsm_queued_t **at = &u->queue; *at != NULL;) {
-        dsm_queued_t *entry = *at;
-        if (entry->requester != dead) {
-            at = &entry->next;
-            continue;
-        }
-        *at = entry->next;
-        region->queued--;
-        free(entry);
-    }
-}
-
-/* A living reader whose copy is certain becomes the owner; if there is none, the unit is gone. */
-static void find_new_owner(dsm_region_t *region, size_t unit, int dead)
-{
-    dsm_unit_t *u = &region->unit[unit];
-    const uint64_t *copyset = copyset_of(region, unit), *in_flight = in_flight_of(region, unit);
-    for (int r = 0; (r = byre__dsm_set_next(copyset, r)) >= 0; r++) {
-        if (set_has(in_flight, r) || byre__peer_absent(r)) continue;
-        u->owner = 1 + r;
-        return;
-    }
-    u->gone = 1 + dead;
-}
-
-/* Readers whose data may have been under way from the dead: those who have it ignore this, the others
- * ask again. */
-static void refuse_readers(dsm_region_t *region, size_t unit)
-{
-    uint64_t *in_flight = in_flight_of(region, unit);
-    for (int r = 0; (r = byre__dsm_set_next(in_flight, r)) >= 0; r++) {
-        struct request request = { .requester = r, .kind = DSM_READ };
-        set_remove(in_flight, r);
-        refuse(region, unit, 1, &request);
-    }
-}
-
-void byre__dsm_manager_gone(dsm_region_t *region, size_t unit, int dead)
-{
-    dsm_unit_t *u = &region->unit[unit];
-    bool writing = u->flags & UNIT_WRITING, writer = set_has(in_flight_of(region, unit), dead);
-    set_remove(copyset_of(region, unit), dead);
-    set_remove(in_flight_of(region, unit), dead);
-    forget_queued(region, u, dead);
-    if (is_dynamic(region)) {
-        if (writing && writer) u->flags &= (uint8_t)~UNIT_WRITING;
-    } else if (writing && writer) {
-        u->flags &= (uint8_t)~UNIT_WRITING;
-        u->gone = 1 + dead;
-    } else if (writing && u->source == 1 + dead) {
-        int requester = u->owner - 1; /* it may have got the data: it will tell */
-        tell_lost(region, unit, requester, DSM_WRITE, dead, true);
-        return;
-    } else if (!writing && u->owner == 1 + dead) {
-        find_new_owner(region, unit, dead);
-        refuse_readers(region, unit);
-    }
-    serve_queue(region, unit);
 }

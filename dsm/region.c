@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Regions: made, found, published, freed. All ranks make them in the same order, so that each finds the
- * same address and number by itself; agree.c sees that it is so.
+ * The regions of this rank: made, found, unmade. All ranks make them in the same order, so that each finds the
+ * same address and number by itself; alloc.c sees that it is so.
  */
 #include "region.h"
 
-#include "agree.h"
 #include "fault.h"
-#include "heap.h"
-#include "lent.h"
-#include "log.h"
-#include "node.h"
-#include "part.h"
 #include "report.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 dsm_region_t byre__dsm_regions[DSM_REGIONS];
-dsm_world_t byre__dsm;
 
-static dsm_region_t *heap_region;
-static uint32_t generation =
-    1; /* counts the calls that make regions, which all ranks make alike. With slot 0,
-                                 * the heap's, never free no id is 0 when it wraps */
+/* Counts the calls that make regions, which all ranks make alike. With slot 0, the heap's, never free no id is 0
+ * when it wraps. */
+static uint32_t generation = 1;
 
 /* Marked as inside (fault.h): a signal handler of the application that comes now and touches shared memory is
  * told so, and does not wait for the lock below it. */
@@ -66,7 +56,7 @@ dsm_region_t *byre__dsm_region_at(const void *addr, size_t bytes)
     return NULL;
 }
 
-static dsm_region_t *region_from(const void *addr)
+dsm_region_t *byre__dsm_region_from(const void *addr)
 {
     dsm_region_t *region = byre__dsm_region_at(addr, 1);
     return region != NULL && region->app == addr ? region : NULL;
@@ -148,8 +138,13 @@ static void fill(dsm_region_t *region, size_t bytes, const byre_dsm_attr_t *attr
     byre__dsm_holder_start(region);
 }
 
-/* On this rank only. Slots are used again under new numbers, so that a late message finds nobody. */
-static int make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region_out)
+void byre__dsm_region_next_call(void)
+{
+    generation++;
+}
+
+/* Slots are used again under new numbers, so that a late message finds nobody. */
+int byre__dsm_region_make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region_out)
 {
     dsm_region_t *region = free_slot();
     if (region == NULL) return BYRE_ENOMEM;
@@ -177,7 +172,7 @@ undo_reserve:
     return error;
 }
 
-static void unmake(dsm_region_t *region)
+void byre__dsm_region_unmake(dsm_region_t *region)
 {
     (void)byre__fault_unregister(region->app);
     byre__dsm_lock(region); /* messages that come now find nobody */
@@ -199,156 +194,12 @@ static void unmake(dsm_region_t *region)
 
 /* When a rank has failed, nobody waits for the others, who may still need what is here: it is served until
  * the end, but no longer this rank's. */
-static void retire(dsm_region_t *region)
+void byre__dsm_region_retire(dsm_region_t *region)
 {
     (void)byre__fault_unregister(region->app);
     byre__dsm_lock(region);
     region->retired = true;
     byre__dsm_unlock(region);
-}
-
-static int check_attr(byre_dsm_attr_t *attr)
-{
-    if (attr->unit_pages == 0) attr->unit_pages = 1;
-    if (attr->defrost_us == 0) attr->defrost_us = 1000;
-    if (attr->manager == BYRE_DSM_MANAGER_DEFAULT) attr->manager = BYRE_DSM_MANAGER_FIXED;
-    if (attr->home_rank < 0 || attr->home_rank >= byre__dsm.size) return BYRE_ERANK;
-    bool sane = attr->protocol <= BYRE_DSM_CONSTANT && attr->manager <= BYRE_DSM_MANAGER_DYNAMIC &&
-                attr->home <= BYRE_DSM_HOME_RANK && attr->unit_pages <= BYRE_DSM_UNIT_PAGES_MAX &&
-                (attr->unit_pages & (attr->unit_pages - 1)) == 0;
-    return sane ? BYRE_OK : BYRE_EINVAL;
-}
-
-static bool may_call(int *error_out)
-{
-    *error_out = BYRE_OK;
-    if (!byre__is_up())
-        *error_out = BYRE_ESTATE;
-    else if (byre__in_handler())
-        *error_out = BYRE_ECONTEXT;
-    else if (!byre__dsm.up)
-        *error_out = BYRE_ENOMEM;
-    return *error_out == BYRE_OK;
-}
-
-/* Member by member: ranks compare the bytes, of which padding is some. The name may differ. */
-static void copy_attr(byre_dsm_attr_t *to, const byre_dsm_attr_t *from)
-{
-    memset(to, 0, sizeof *to);
-    if (from == NULL) return;
-    to->protocol = from->protocol;
-    to->manager = from->manager;
-    to->home = from->home;
-    to->home_rank = from->home_rank;
-    to->unit_pages = from->unit_pages;
-    to->hold_us = from->hold_us;
-    to->freeze_after = from->freeze_after;
-    to->defrost_us = from->defrost_us;
-}
-
-int byre_dsm_alloc(size_t bytes, const byre_dsm_attr_t *attr, void **addr_out)
-{
-    int error;
-    if (!may_call(&error)) return error;
-    generation++;
-    dsm_agree_t say;
-    memset(&say, 0, sizeof say);
-    say.call = DSM_AGREE_ALLOC;
-    copy_attr(&say.attr, attr);
-    say.bytes = bytes;
-    dsm_region_t *region = NULL;
-    error = addr_out == NULL || bytes == 0 ? BYRE_EINVAL : check_attr(&say.attr);
-    if (error == BYRE_OK) {
-        size_t unit = say.attr.unit_pages * byre__dsm.page;
-        byre_dsm_attr_t full = say.attr;
-        full.name = attr != NULL ? attr->name : NULL;
-        error = bytes > byre__dsm_window_bytes()
-                    ? BYRE_ENOMEM
-                    : make((bytes + unit - 1) / unit * unit, &full, &region);
-    }
-    say.error = error;
-    if (region != NULL) say.at = (uintptr_t)region->app;
-    error = byre__dsm_agree(&say);
-    if (error != BYRE_OK || region == NULL) {
-        if (region != NULL) unmake(region);
-        return error;
-    }
-    byre__dsm_origin_calls();
-    *addr_out = region->app;
-    return BYRE_OK;
-}
-
-/* ---- freeing ------------------------------------------------------------------------------ */
-
-static bool nothing_under_way(void *arg)
-{
-    const dsm_region_t *region = arg;
-    return atomic_load_explicit(&region->under_way, memory_order_acquire) == 0 ||
-           atomic_load_explicit(&region->abandoned, memory_order_acquire);
-}
-
-static bool is_pinned(dsm_region_t *region)
-{
-    byre__dsm_lock(region);
-    bool pinned = region->pinned > 0;
-    byre__dsm_unlock(region);
-    return pinned;
-}
-
-static int agree_on(const dsm_region_t *region, int call, int error)
-{
-    dsm_agree_t say;
-    memset(&say, 0, sizeof say);
-    say.call = call;
-    say.error = error;
-    say.at = (uintptr_t)region->app;
-    return byre__dsm_agree(&say);
-}
-
-int byre_dsm_free(void *addr)
-{
-    int error;
-    if (addr == NULL) return BYRE_OK;
-    if (!byre__is_up() || !byre__dsm.up) return BYRE_ESTATE;
-    if (byre__dsm_heap_owns(addr)) return byre__dsm_heap_free(addr);
-    if (!may_call(&error)) return error;
-    dsm_region_t *region = region_from(addr);
-    if (region == NULL || region == heap_region) return BYRE_EINVAL;
-    if (is_pinned(region)) return BYRE_EBUSY;
-    (void)byre__wait_until(nothing_under_way, region,
-                           0); /* also with a dead rank: it is lost then */
-    error = agree_on(region, DSM_AGREE_FREE, BYRE_OK);
-    if (error == BYRE_OK) unmake(region);
-    if (error == BYRE_EPEER) retire(region);
-    return error;
-}
-
-/* ---- publishing --------------------------------------------------------------------------- */
-
-static void make_constant(dsm_region_t *region)
-{
-    byre__dsm_lock(region);
-    region->published = true;
-    for (size_t i = 0; (i = byre__dsm_next_touched(region, i)) < region->units; i++) {
-        dsm_unit_t *u = &region->unit[i];
-        if (u->mapped == DSM_WRITE) byre__dsm_view(region, i, 1, DSM_READ);
-        if (u->access == DSM_WRITE) u->access = DSM_READ;
-    }
-    byre__dsm_unlock(region);
-}
-
-int byre_dsm_publish(void *addr)
-{
-    int error;
-    if (!may_call(&error)) return error;
-    dsm_region_t *region = region_from(addr);
-    if (region == NULL) return BYRE_EINVAL;
-    if (region->attr.protocol != BYRE_DSM_CONSTANT || region->published) return BYRE_EINVAL;
-    (void)byre__wait_until(nothing_under_way, region, 0);
-    error = agree_on(region, DSM_AGREE_PUBLISH, BYRE_OK);
-    if (error != BYRE_OK) return error;
-    make_constant(region);
-    return agree_on(region, DSM_AGREE_PUBLISHED, BYRE_OK);
 }
 
 /* ---- counters ----------------------------------------------------------------------------- */
@@ -377,84 +228,4 @@ int byre_dsm_stats(const void *addr, byre_dsm_stats_t *stats_out)
     }
     *stats_out = sum;
     return BYRE_OK;
-}
-
-/* ---- start and finish --------------------------------------------------------------------- */
-
-#define GIB ((size_t)1 << 30)
-
-/* A slice for each rank; at most a quarter of the window. */
-static int start_heap(void)
-{
-    size_t size = (size_t)byre__dsm.size, most = byre__dsm_window_bytes() / 4;
-    size_t slice = 16 * GIB < most / size ? 16 * GIB : most / size;
-    slice -= slice % ((size_t)2 << 20);
-    byre_dsm_attr_t attr = {
-        .manager = BYRE_DSM_MANAGER_FIXED, .unit_pages = 1, .name = "heap", .defrost_us = 1000
-    };
-    int error = make(slice * size, &attr, &heap_region);
-    if (error != BYRE_OK) return error;
-    error = byre__dsm_heap_start(heap_region->app, slice * size);
-    if (error != BYRE_OK) unmake(heap_region);
-    return error;
-}
-
-static void stop(void)
-{
-    if (byre__dsm.up) {
-        byre__dsm.up = false;
-        byre__dsm_heap_stop();
-        for (int i = 0; i < DSM_REGIONS; i++)
-            if (byre__dsm_regions[i].id != 0) unmake(&byre__dsm_regions[i]);
-    }
-    byre__dsm_report_stop();
-    byre__dsm_gone_stop();
-    byre__dsm_wire_stop();
-    byre__dsm_agree_stop();
-    byre__dsm_frames_stop();
-    heap_region = NULL;
-}
-
-/* Without a window of addresses (a limit of the address space) the job runs, and has no shared memory:
- * byre_dsm_alloc says so. */
-static int start(void)
-{
-    byre__dsm.rank = byre__nodes.rank;
-    byre__dsm.size = byre__nodes.size;
-    byre__dsm.words = ((size_t)byre__dsm.size + 63) / 64;
-    byre__dsm.page = (size_t)sysconf(_SC_PAGESIZE);
-    for (int i = 0; i < DSM_REGIONS; i++) pthread_mutex_init(&byre__dsm_regions[i].lock, NULL);
-    int error =
-        byre__dsm_report_start(); /* collective: before what a rank may have to do without */
-    if (error == BYRE_OK) error = byre__dsm_wire_start();
-    if (error == BYRE_OK) error = byre__dsm_agree_start();
-    if (error != BYRE_OK) goto undo;
-    error = byre__dsm_frames_start();
-    if (error == BYRE_ENOMEM) {
-        byre__error("no address space for shared memory: is there a limit (ulimit -v)?");
-        return BYRE_OK;
-    }
-    if (error != BYRE_OK) goto undo;
-    byre__dsm_origin_start();
-    byre__dsm_view_start();
-    byre__dsm_large_start();
-    error = start_heap();
-    if (error != BYRE_OK) goto undo;
-    byre__dsm.up = true;
-    return BYRE_OK;
-undo:
-    stop();
-    return error;
-}
-
-static byre__part_t part = { .name = "distributed shared memory",
-                             .start = start,
-                             .finish = byre__dsm_report_finish,
-                             .stop = stop,
-                             .peer_gone = byre__dsm_peer_gone };
-
-__attribute__((constructor)) static void hang_in(void)
-{
-    byre__part_register(&part);
-    byre__lent_memory = byre__dsm_lend;
 }

@@ -4,16 +4,19 @@
  *
  *   fault.c     a thread touches a unit that is not here: classify, request, wait
  *   request.c   the requester: asks the manager, installs what comes          (REQUEST, DATA, GRANT, ACK)
- *   manager.c   the manager: who has what, who is next             (REQUEST, CONFIRM; dynamic forwarding)
+ *   manager.c   the manager: who has what, who is next                                (REQUEST, CONFIRM)
+ *               manager_queue.c: what waits there; manager_dynamic.c: probable owners
  *   holder.c    whoever has a copy: gives it, drops it, or puts that off            (FORWARD, INVALIDATE)
  *   wire.c      the messages, on their way out and in
  *   view.c      what the application sees of the frames: protection changes, mappings counted
  *   frames.c    the window of addresses, the memfd with two views; large.c: large frames
  *   stream.c    detects strides, fetches ahead
  *   pin.c       byre_dsm_pin and unpin
- *   gone.c      peers that have failed; lost.c: a touch of what they took with them
+ *   gone.c      peers that have failed; manager_gone.c: their units; lost.c: a touch of what they took along
  *   origin.c    was the thread inside MPI? origin_calls.c: what the kernel said to MPI
- *   region.c    alloc, free, publish, by agreement of all ranks (agree.c); start and finish of the part
+ *   region.c    the regions of this rank: made, found, unmade
+ *   alloc.c     alloc, free, publish, by agreement of all ranks (agree.c)
+ *   part.c      start and finish
  *
  * Protocol and invariants 1-4, 6: docs/dsm.md. One lock a region guards all of its fields and units,
  * but for those that say otherwise. It is held across sends, which never block, and protection changes,
@@ -176,6 +179,8 @@ static inline uint64_t *missing_of(const dsm_region_t *region, size_t unit)
 
 /* The region that holds all of [addr, addr + bytes), or NULL. */
 dsm_region_t *byre__dsm_region_at(const void *addr, size_t bytes);
+/* ... or that begins at addr. */
+dsm_region_t *byre__dsm_region_from(const void *addr);
 /* A message's region, locked; NULL: it is gone, or the message makes no sense. */
 dsm_region_t *byre__dsm_region_enter(const dsm_msg_t *msg, size_t bytes);
 void byre__dsm_lock(dsm_region_t *region);
@@ -200,6 +205,12 @@ static inline bool is_dynamic(const dsm_region_t *region)
     return region->attr.manager == BYRE_DSM_MANAGER_DYNAMIC;
 }
 
+/* On this rank. A call that makes regions says so first, on all ranks alike, whatever becomes of it. */
+void byre__dsm_region_next_call(void);
+int byre__dsm_region_make(size_t bytes, const byre_dsm_attr_t *attr, dsm_region_t **region_out);
+void byre__dsm_region_unmake(dsm_region_t *region);
+void byre__dsm_region_retire(dsm_region_t *region);
+
 int byre__dsm_home(const dsm_region_t *region, size_t unit);
 /* Who is asked for it: with the dynamic manager the probable owner, which is this rank if it is the owner. */
 int byre__dsm_manager(const dsm_region_t *region, size_t unit);
@@ -219,7 +230,7 @@ void byre__dsm_lost(dsm_region_t *region, const dsm_msg_t *msg, int source);
 /* An acknowledgement that will not come. */
 void byre__dsm_ack_from_dead(dsm_region_t *region, size_t unit, int dead);
 
-/* manager.c */
+/* manager*.c; manager.h has what these share */
 void byre__dsm_manager_request(dsm_region_t *region, const dsm_msg_t *msg);
 void byre__dsm_manager_confirm(dsm_region_t *region, const dsm_msg_t *msg, int source);
 /* A transaction is in flight, and its CONFIRM awaited. */

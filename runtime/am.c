@@ -3,7 +3,8 @@
  * Active messages: over lanes to ranks of this node, over the transport to the others.
  *
  * Transport, receiving: a ring of receives from any source is posted ahead; MPI matches them in the
- * order in which they were posted, so only the oldest need be tested. Sending: header and payload
+ * order in which they were posted, so only the oldest need be tested (am_ring.c; what if its sender
+ * dies). Sending: header and payload
  * leave in one message from a pooled buffer.
  *
  * A bulk payload either comes along (BYRE__AM_ALONG) or follows. It comes along when it is small: in
@@ -130,7 +131,7 @@ undo:
 void byre__am_fini(void)
 {
     if (byre__am_peers == NULL) return;
-    byre__am_recv_fini();
+    byre__am_ring_fini();
     byre__am_send_fini();
     forget();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What am.c, am_send.c and am_recv.c share: the state of active messages per peer. See am.c. */
+/* What am.c, am_send.c, am_recv.c and am_ring.c share: the state of active messages per peer. See am.c. */
 #ifndef BYRE__AM_PEER_H
 #define BYRE__AM_PEER_H
 
@@ -9,7 +9,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { BYRE__AM_FRAME = sizeof(byre__am_wire_t) + BYRE__AM_ROOM, BYRE__AM_TAG = 0 };
+/* Header, payload, number (am_ring.c); there is room for a number that is aligned. */
+enum {
+    BYRE__AM_FRAME = sizeof(byre__am_wire_t) + BYRE__AM_ROOM + BYRE__AM_ALIGN,
+    BYRE__AM_TAG = 0
+};
 _Static_assert(sizeof(byre__am_wire_t) % BYRE__AM_ALIGN == 0, "inline payloads are aligned");
 _Static_assert(BYRE__AM_FRAME % BYRE__AM_ALIGN == 0, "so are frames in a row");
 
@@ -62,10 +66,12 @@ typedef struct byre__am_peer {
     _Atomic uint32_t sent;                /* messages that took a credit */
     _Atomic uint32_t allowed;             /* how many may have; written by the driver */
     _Atomic uint32_t bulk_tag;
+    _Atomic uint32_t launched; /* messages that MPI was given: the next one's number */
     /* receiving: the driver's */
     byre__lane_in_t lane_in;
     _Atomic uint32_t consumed; /* theirs that were handled here */
     _Atomic uint32_t told;     /* what they were last told of it */
+    uint32_t arrived;          /* messages by MPI that were handled, those without credit too */
     byre__incoming_t *stalled, **stalled_end;
 } byre__am_peer_t;
 
@@ -98,6 +104,13 @@ void byre__am_send_fini(void);
 /* am_recv.c */
 int byre__am_recv_init(void);
 void byre__am_recv_gone(int rank);
-void byre__am_recv_fini(void);
+/* A message has come by MPI: header and payload are so many bytes. */
+void byre__am_arrived(int source, const byre__am_wire_t *wire, size_t bytes);
+
+/* am_ring.c */
+int byre__am_ring_init(void);
+void byre__am_ring_fini(void);
+int byre__am_ring_poll(
+    void); /* at most one message a turn: what it brings may be what the driver waits for */
 
 #endif

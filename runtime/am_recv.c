@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-    RING = 64,
     TURN_IDLE = 16, /* a turn in which nothing happened counts as many that were busy */
     TURNS_REMOTE = 4 * TURN_IDLE, /* between two looks into MPI: with other nodes, and without */
     TURNS_ALONE = 16 * TURN_IDLE,
@@ -19,12 +18,6 @@ enum {
         256 /* looks after one that found something, in every turn: an answer is followed by a question */
 };
 
-static struct {
-    unsigned char *frames;
-    byre__treq_t reqs[RING];
-    bool posted[RING];
-    unsigned head, tail; /* slots head ... tail - 1 are posted; the numbers only grow */
-} ring;
 static int stalled_peers; /* how many peers have `stalled` */
 static unsigned turns, turns_between, eager;
 
@@ -219,7 +212,7 @@ static int poll_stalled(byre__am_peer_t *peer)
     return handled;
 }
 
-static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
+void byre__am_arrived(int source, const byre__am_wire_t *wire, size_t bytes)
 {
     byre__am_peer_t *peer = &byre__am_peers[source];
     if (bytes < sizeof *wire || wire->bytes > BYRE_AM_INLINE ||
@@ -240,45 +233,6 @@ static void arrived(int source, const byre__am_wire_t *wire, size_t bytes)
     }
     deliver(source, wire, wire + 1, along_in_frame(wire, wire + 1));
     give_credit(source);
-}
-
-/* ---- the ring ----------------------------------------------------------------------------------- */
-
-static void post(unsigned slot)
-{
-    ring.posted[slot] = byre__transport->irecv(BYRE__CHANNEL_AM, BYRE__ANY_SOURCE, BYRE__AM_TAG,
-                                               ring.frames + (size_t)slot * BYRE__AM_FRAME,
-                                               BYRE__AM_FRAME, &ring.reqs[slot]) == BYRE_OK;
-}
-
-/* Receives are posted again while there is nothing else to do, or when half of the ring is used up:
- * so that an answer does not wait for it. */
-static void post_again(void)
-{
-    while (ring.tail != ring.head + RING) {
-        post(ring.tail % RING);
-        if (!ring.posted[ring.tail % RING]) return;
-        ring.tail++;
-    }
-}
-
-/* At most one message a turn: what it brings may be what the driver waits for. */
-static int poll_ring(void)
-{
-    byre__tstatus_t status;
-    unsigned slot = ring.head % RING;
-    if (ring.tail == ring.head || !byre__transport->test(&ring.reqs[slot], &status)) {
-        if (__builtin_expect(ring.tail != ring.head + RING, 0)) post_again();
-        return 0;
-    }
-    ring.posted[slot] = false;
-    ring.head++;
-    if (status.error == BYRE_OK)
-        arrived(status.source,
-                (const byre__am_wire_t *)(ring.frames + (size_t)slot * BYRE__AM_FRAME),
-                status.bytes);
-    if (ring.tail - ring.head < RING / 2) post_again();
-    return 1;
 }
 
 /* ---- lanes ------------------------------------------------------------------------------------ */
@@ -321,7 +275,7 @@ int byre__am_poll(bool thorough)
     turns += happened == 0 ? TURN_IDLE : 1;
     if (thorough || eager > 0 || turns >= turns_between) {
         turns = 0;
-        int came = poll_ring();
+        int came = byre__am_ring_poll();
         eager = came > 0 ? EAGER : eager > 0 ? eager - 1 : 0;
         happened += came;
     }
@@ -336,25 +290,9 @@ int byre__am_poll(bool thorough)
 
 int byre__am_recv_init(void)
 {
-    ring.frames = aligned_alloc(64, (size_t)RING * BYRE__AM_FRAME);
-    if (ring.frames == NULL) return BYRE_ENOMEM;
-    ring.head = ring.tail = 0;
-    memset(ring.posted, 0, sizeof ring.posted);
     stalled_peers = 0;
     turns_between = byre__am_local_count < byre__nodes.size ? TURNS_REMOTE : TURNS_ALONE;
-    post_again();
-    return BYRE_OK;
-}
-
-void byre__am_recv_fini(void)
-{
-    for (unsigned slot = 0; slot < RING; slot++) {
-        if (!ring.posted[slot]) continue;
-        byre__transport->cancel(&ring.reqs[slot]);
-        (void)byre__transport->test(&ring.reqs[slot], NULL);
-    }
-    free(ring.frames);
-    ring.frames = NULL;
+    return byre__am_ring_init();
 }
 
 void byre__am_recv_gone(int rank)

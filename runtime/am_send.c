@@ -129,6 +129,9 @@ static void launch_remote(byre__am_peer_t *peer, byre__outgoing_t *out)
     wire->consumed = atomic_load_explicit(&peer->consumed, memory_order_relaxed);
     atomic_store_explicit(&peer->told, wire->consumed, memory_order_relaxed);
     size_t bytes = sizeof *wire + byre__am_body(wire);
+    uint32_t number = atomic_fetch_add_explicit(&peer->launched, 1, memory_order_relaxed);
+    memcpy(out->frame + bytes, &number, sizeof number);
+    bytes += sizeof number;
     if (byre__transport->isend(BYRE__CHANNEL_AM, out->rank, BYRE__AM_TAG, out->frame, bytes, false,
                                &out->frame_req) == BYRE_OK)
         out->frame_busy = out->frame_req.handle != NULL;

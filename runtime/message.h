@@ -77,7 +77,7 @@ void byre__request_wait(byre_request_t request);
 int byre__send_poll(void);
 bool byre__send_drained(void);
 
-/* recv.c, port.c: receives that the engine completes, kept messages, pop-up ports */
+/* recv.c, port*.c: receives that the engine completes, kept messages, pop-up ports */
 int byre__port_poll(void);
 void byre__port_keep_stage(int port, int source, byre_request_t stage, size_t bytes);
 void byre__port_keep_message(int port, int source, byre__tmsg_t message, size_t bytes);

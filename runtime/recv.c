@@ -6,7 +6,7 @@
  *            stage (stage.h) and is copied
  *   probed   large buffers, blocking: a matched probe in a loop, then straight into the buffer
  *   queued   large nonblocking receives, and any receive on a port with something special about it:
- *            the engine matches them (port.c)
+ *            the engine matches them (port_queue.c)
  *
  * None of them ever lets MPI cut a message. Into shared memory (paged.h) the thread that collects the
  * receive copies, from the stage or from memory of the receive's own.

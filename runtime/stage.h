@@ -6,7 +6,7 @@
  * small buffer is posted with a stage: address space for a message of 64 GiB, of which only the
  * pages that are written ever get memory. What fits is copied to the user, what does not is kept
  * with its stage. Where there is no address space for a stage (ulimit -v, strict overcommit), the
- * receive is queued instead, as a large one is (port.c).
+ * receive is queued instead, as a large one is (port_queue.c).
  *
  * The request of the receive is the head of its stage: one page, one object to recycle.
  */

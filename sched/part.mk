@@ -29,12 +29,12 @@ ifneq ($(wildcard $(srcdir)/sched/sim/main.c),)
 $(eval $(call program,byre-sim,$(call sources,sched/sim/*.c) $(SCHED_POLICY),-Wl$(comma)--as-needed))
 endif
 
-# byre top: all but its loop, its connection and its terminal is free of both, and is what tests look at.
-TOP_PURE := $(filter-out %/main.c %/screen.c %/pool.c %/pool_log.c,$(call sources,sched/top/*.c)) \
-            sched/cmd/text.c runtime/cmd/cmd.c
+# byre top: all but its loops, its connection and its terminal is free of both, and is what tests look at.
+TOP_TIED := $(addprefix sched/top/,main.c live.c print.c screen.c) $(call sources,sched/top/pool*.c)
+TOP_PURE := $(filter-out $(TOP_TIED),$(call sources,sched/top/*.c)) sched/cmd/text.c runtime/cmd/cmd.c
 LINKED_WITH_sched_top := $(TOP_PURE)
 ifneq ($(wildcard $(srcdir)/sched/top/main.c),)
-$(eval $(call program,byre-top,$(TOP_PURE) $(addprefix sched/top/,main.c screen.c pool.c pool_log.c) \
+$(eval $(call program,byre-top,$(TOP_PURE) $(TOP_TIED) \
     runtime/cmd/single.c,-Wl$(comma)--as-needed $(NCURSES_LIBS)))
 endif
 

@@ -246,7 +246,7 @@ inline complete_writes(r, u)
     fi
 }
 
-/* byre__dsm_holder_data: DATA or GRANT has come. A GRANT to read is that of a unit nobody ever touched. */
+/* byre__dsm_requester_data: DATA or GRANT has come. A GRANT to read is that of a unit nobody ever touched. */
 inline holder_data(r, from, message, u, what, ranks, version)
 {
     assert(pending[at(u, r)] == kind_of(what) && !come[at(u, r)]);
@@ -286,7 +286,7 @@ inline holder_data(r, from, message, u, what, ranks, version)
     fi
 }
 
-/* byre__dsm_holder_ack. Each rank is set once by what names it and once by its ACK, whichever comes first. */
+/* byre__dsm_requester_ack. Each rank is set once by what names it and once by its ACK, whichever comes first. */
 inline holder_ack(r, from, u)
 {
     assert(pending[at(u, r)] == WRITE && (!come[at(u, r)] || has(acks[at(u, r)], from)));
@@ -308,7 +308,7 @@ inline refused(r, u)
 #endif
 }
 
-/* ---- the dynamic manager (manager.c) ------------------------------------------------------ */
+/* ---- the dynamic manager (manager_dynamic.c) ---------------------------------------------- */
 
 /* dynamic_forward: by who is not the owner. The requester of a write will be. */
 inline dynamic_forward(r, u, who, what)
@@ -588,7 +588,8 @@ inline serve_write(m, u, who, copy)
 
 #define has_queue(m, u) (is_manager(m, u) && len(queue[at(u, m)]) > 0)
 
-/* serve_queue, one turn: the head of the queue, if it can be served. Invariant 3: nothing passes. */
+/* byre__dsm_manager_serve_queue, one turn: the head of the queue, if it can be served. Invariant 3: nothing
+ * passes. */
 inline serve_next(m, u)
 {
     queue[at(u, m)]?<q_who, q_what, q_copy>;

@@ -138,25 +138,32 @@ static int down(const char *name, bool kill)
     return BYRE__CMD_OK;
 }
 
+typedef struct request {
+    const char *name;
+    bool kill;
+} request_t;
+
+static int take_option(void *arg, int option)
+{
+    request_t *request = arg;
+
+    if (option == 'k') request->kill = true;
+    if (option == 'n') request->name = optarg;
+    return BYRE__CMD_OK;
+}
+
+static const struct option table[] = { { "kill", no_argument, NULL, 'k' },
+                                       { "name", required_argument, NULL, 'n' },
+                                       { "pool", required_argument, NULL, 'n' },
+                                       { NULL, 0, NULL, 0 } };
+static const options_t options = { ":", table, take_option, true };
+
 static int run(int argc, char **argv)
 {
-    static const struct option options[] = { { "kill", no_argument, NULL, 'k' },
-                                             { "name", required_argument, NULL, 'n' },
-                                             { "pool", required_argument, NULL, 'n' },
-                                             { NULL, 0, NULL, 0 } };
-    const char *name = NULL;
-    bool kill = false;
-    int option;
+    request_t request = { 0 };
+    int status = options_read(&command, &options, argc, argv, &request);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-        if (option == ':' || option == '?') return share_bad_option(&command, option, argv);
-        if (option == 'k') kill = true;
-        if (option == 'n') name = optarg;
-    }
-    if (optind < argc)
-        return byre__cmd_misuse(&command, "takes no argument, but there is `%s'", argv[optind]);
-    return down(name, kill);
+    return status == BYRE__CMD_OK ? down(request.name, request.kill) : status;
 }
 
 static byre__cmd_t command = {

@@ -16,8 +16,8 @@
 static byre__cmd_t command;
 
 typedef struct request {
+    asked_t asked; /* without json */
     bool follow, err, both;
-    const char *pool;
     long long from; /* bytes to skip */
 } request_t;
 
@@ -110,43 +110,48 @@ static int log_of(byre_sched_t *sched, const request_t *request, const char *wor
     return error == BYRE_OK ? BYRE__CMD_OK : share_failed(&command, sched);
 }
 
-static int read_options(int argc, char **argv, request_t *request)
+static int take_option(void *arg, int option)
 {
-    static const struct option options[] = {
-        { "follow", no_argument, NULL, 'f' },     { "stderr", no_argument, NULL, 'e' },
-        { "both", no_argument, NULL, 'b' },       { "from", required_argument, NULL, 'o' },
-        { "pool", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
-    };
-    int option;
+    request_t *request = arg;
     char *end;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":f", options, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            request->follow = true;
-            break;
-        case 'e':
-            request->err = true;
-            break;
-        case 'b':
-            request->both = true;
-            break;
-        case 'p':
-            request->pool = optarg;
-            break;
-        case 'o':
-            request->from = strtoll(optarg, &end, 10);
-            if (end == optarg || *end != '\0' || request->from < 0)
-                return byre__cmd_misuse(&command, "--from wants a number of bytes, not `%s'",
-                                        optarg);
-            break;
-        default:
-            return share_bad_option(&command, option, argv);
-        }
+    switch (option) {
+    case 'f':
+        request->follow = true;
+        return BYRE__CMD_OK;
+    case 'e':
+        request->err = true;
+        return BYRE__CMD_OK;
+    case 'b':
+        request->both = true;
+        return BYRE__CMD_OK;
+    case 'o':
+        request->from = strtoll(optarg, &end, 10);
+        if (end == optarg || *end != '\0' || request->from < 0)
+            return byre__cmd_misuse(&command, "--from wants a number of bytes, not `%s'", optarg);
+        return BYRE__CMD_OK;
+    default:
+        return options_asked(&request->asked, option);
     }
-    if (argc - optind != 1) return byre__cmd_misuse(&command, "wants the id of one job");
-    return BYRE__CMD_OK;
+}
+
+static const struct option table[] = {
+    POOL_OPTION,
+    { "follow", no_argument, NULL, 'f' },
+    { "stderr", no_argument, NULL, 'e' },
+    { "both", no_argument, NULL, 'b' },
+    { "from", required_argument, NULL, 'o' },
+    { NULL, 0, NULL, 0 },
+};
+static const options_t options = { ":f", table, take_option, false };
+
+static int read_options(int argc, char **argv, request_t *request)
+{
+    int status = options_read(&command, &options, argc, argv, request);
+
+    if (status == BYRE__CMD_OK && argc - optind != 1)
+        return byre__cmd_misuse(&command, "wants the id of one job");
+    return status;
 }
 
 static int run(int argc, char **argv)
@@ -156,7 +161,7 @@ static int run(int argc, char **argv)
     int status = read_options(argc, argv, &request);
 
     if (status != BYRE__CMD_OK) return status;
-    sched = share_connect(&command, request.pool);
+    sched = share_connect(&command, request.asked.pool);
     if (sched == NULL) return BYRE__CMD_FAILED;
     status = log_of(sched, &request, argv[optind]);
     byre_sched_close(sched);

@@ -20,10 +20,12 @@ static int take_mem(const byre__cmd_t *cmd, needs_t *needs, const char *text)
     return byre__cmd_misuse(cmd, "--mem wants a size as 512M or 2G, not `%s'", text);
 }
 
-int needs_take(const byre__cmd_t *cmd, needs_t *needs, int option, const char *text)
+int needs_take(const byre__cmd_t *cmd, needs_t *needs, int option)
 {
+    const char *text = optarg;
+
     switch (option) {
-    case NEEDS_POOL:
+    case ASKED_POOL:
         needs->pool = text;
         return BYRE__CMD_OK;
     case NEEDS_NODE:
@@ -45,7 +47,7 @@ int needs_take(const byre__cmd_t *cmd, needs_t *needs, int option, const char *t
         needs->name = text;
         return BYRE__CMD_OK;
     default:
-        return -1;
+        return OPTIONS_UNKNOWN;
     }
 }
 

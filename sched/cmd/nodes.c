@@ -7,11 +7,6 @@
 
 static byre__cmd_t nodes_command, load_command;
 
-typedef struct request {
-    bool json;
-    const char *pool;
-} request_t;
-
 static const char *state_name(const byre__node_row_t *row)
 {
     static const char *const names[] = { "up", "owned", "gone" };
@@ -189,40 +184,25 @@ static void load_json(const byre__node_row_t *row)
 
 /* ---- both -------------------------------------------------------------------------------------------- */
 
-static int read_options(const byre__cmd_t *cmd, int argc, char **argv, request_t *request)
-{
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-                                             { "pool", required_argument, NULL, 'p' },
-                                             { NULL, 0, NULL, 0 } };
-    int option;
-
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-        if (option == ':' || option == '?') return share_bad_option(cmd, option, argv);
-        if (option == 'j') request->json = true;
-        if (option == 'p') request->pool = optarg;
-    }
-    if (optind < argc)
-        return byre__cmd_misuse(cmd, "takes no argument, but there is `%s'", argv[optind]);
-    return BYRE__CMD_OK;
-}
+static const struct option table[] = { POOL_OPTION, JSON_OPTION, { NULL, 0, NULL, 0 } };
+static const options_t options = { ":", table, options_asked, true };
 
 static int show(const byre__cmd_t *cmd, int argc, char **argv,
                 void (*text)(const byre__node_row_t *rows, size_t count),
                 void (*json)(const byre__node_row_t *row))
 {
-    request_t request = { 0 };
+    asked_t asked = { 0 };
     byre__node_row_t *rows = NULL;
     byre_sched_t *sched;
     size_t count = 0;
-    int status = read_options(cmd, argc, argv, &request);
+    int status = options_read(cmd, &options, argc, argv, &asked);
 
     if (status != BYRE__CMD_OK) return status;
-    sched = share_connect(cmd, request.pool);
+    sched = share_connect(cmd, asked.pool);
     if (sched == NULL) return BYRE__CMD_FAILED;
     if (share_nodes(sched, &rows, &count) != BYRE_OK) {
         status = share_failed(cmd, sched);
-    } else if (request.json) {
+    } else if (asked.json) {
         puts("[");
         for (size_t i = 0; i < count; i++) {
             json(&rows[i]);

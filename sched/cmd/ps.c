@@ -10,8 +10,8 @@ static byre__cmd_t command;
 enum { WHAT_OPEN = 1, WHAT_ENDED = 2 };
 
 typedef struct request {
-    bool json, all;
-    const char *pool;
+    asked_t asked;
+    bool all;
     int state; /* enum byre__job_state; -1: any */
     uint32_t limit;
 } request_t;
@@ -90,7 +90,7 @@ static bool take(void *arg, byre__unpack_t *say)
     byre__unpack_row(say, &row);
     if (say->failed) return true;
     if (show->request->state >= 0 && row.state != show->request->state) return true;
-    if (show->request->json)
+    if (show->request->asked.json)
         row_json(show, &row);
     else
         row_text(show, &row);
@@ -112,14 +112,14 @@ static int list(byre_sched_t *sched, const request_t *request, const ids_range_t
     byre__pack_u32(&ask, request->limit);
     ids_pack(&ask, ranges, count);
     table_begin(&show.table, heads, 8);
-    if (request->json) fputs("[", stdout);
+    if (request->asked.json) fputs("[", stdout);
     error = share_ask_list(sched, BYRE__ASK_LIST, &ask, BYRE__SAY_ROW, take, &show, NULL);
     byre__pack_fini(&ask);
-    if (request->json)
+    if (request->asked.json)
         puts(show.shown > 0 ? "\n]" : "]");
     else
         table_end(&show.table, stdout);
-    if (error == BYRE_OK && !request->json && show.shown == 0 && !ended)
+    if (error == BYRE_OK && !request->asked.json && show.shown == 0 && !ended)
         fputs("no job is waiting or running (`byre ps -a' shows those that have ended)\n", stderr);
     if (error == BYRE_OK && count > 0 && show.shown == 0 && request->state < 0) {
         fputs("byre ps: there is no such job (any more)\n", stderr);
@@ -140,51 +140,46 @@ static int take_state(const char *text, int *state_out)
                             text);
 }
 
-static int read_options(int argc, char **argv, request_t *request)
+static int take_option(void *arg, int option)
 {
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },        { "all", no_argument, NULL, 'a' },
-        { "state", required_argument, NULL, 's' }, { "limit", required_argument, NULL, 'l' },
-        { "pool", required_argument, NULL, 'p' },  { NULL, 0, NULL, 0 },
-    };
-    int option, number;
+    request_t *request = arg;
+    int number;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":a", options, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            request->json = true;
-            break;
-        case 'a':
-            request->all = true;
-            break;
-        case 'p':
-            request->pool = optarg;
-            break;
-        case 's':
-            if (take_state(optarg, &request->state) != BYRE__CMD_OK) return BYRE__CMD_USAGE;
-            break;
-        case 'l':
-            number = byre__cmd_number(optarg);
-            if (number < 1) return byre__cmd_misuse(&command, "--limit wants a number from 1");
-            request->limit = (uint32_t)number;
-            break;
-        default:
-            return share_bad_option(&command, option, argv);
-        }
+    switch (option) {
+    case 'a':
+        request->all = true;
+        return BYRE__CMD_OK;
+    case 's':
+        return take_state(optarg, &request->state);
+    case 'l':
+        number = byre__cmd_number(optarg);
+        if (number < 1) return byre__cmd_misuse(&command, "--limit wants a number from 1");
+        request->limit = (uint32_t)number;
+        return BYRE__CMD_OK;
+    default:
+        return options_asked(&request->asked, option);
     }
-    return BYRE__CMD_OK;
 }
+
+static const struct option table[] = {
+    POOL_OPTION,
+    JSON_OPTION,
+    { "all", no_argument, NULL, 'a' },
+    { "state", required_argument, NULL, 's' },
+    { "limit", required_argument, NULL, 'l' },
+    { NULL, 0, NULL, 0 },
+};
+static const options_t options = { ":a", table, take_option, false };
 
 static int run(int argc, char **argv)
 {
     request_t request = { .state = -1, .limit = 10000 };
     ids_range_t *ranges = NULL;
     byre_sched_t *sched;
-    int status = read_options(argc, argv, &request);
+    int status = options_read(&command, &options, argc, argv, &request);
 
     if (status != BYRE__CMD_OK) return status;
-    sched = share_connect(&command, request.pool);
+    sched = share_connect(&command, request.asked.pool);
     if (sched == NULL) return BYRE__CMD_FAILED;
     status = ids_read(&command, sched->node, argv + optind, argc - optind, &ranges);
     if (status == BYRE__CMD_OK) status = list(sched, &request, ranges, (size_t)(argc - optind));

@@ -148,18 +148,16 @@ static int run_all(const request_t *request, run_t *run)
 
 /* ---- command line -------------------------------------------------------------------------------------------- */
 
-static int take_option(request_t *request, int option, char **argv)
+static int take_option(void *arg, int option)
 {
-    int number;
+    request_t *request = arg;
+    int number = 0, status;
 
     switch (option) {
     case 'n':
-        number = byre__cmd_number(optarg);
-        if (number < 1 || number > COPIES_MAX)
-            return byre__cmd_misuse(&run_command, "-n wants a number from 1 to %d, not `%s'",
-                                    COPIES_MAX, optarg);
+        status = options_number(&run_command, "-n", 1, COPIES_MAX, &number);
         request->copies = (uint32_t)number;
-        return BYRE__CMD_OK;
+        return status;
     case 'l':
         request->label = true;
         return BYRE__CMD_OK;
@@ -169,25 +167,22 @@ static int take_option(request_t *request, int option, char **argv)
         request->no_tty = option == 'T';
         return BYRE__CMD_OK;
     default:
-        return share_bad_option(&run_command, option, argv);
+        return needs_take(&run_command, &request->needs, option);
     }
 }
 
+static const struct option table[] = { NEEDS_OPTIONS,
+                                       { "label", no_argument, NULL, 'l' },
+                                       { "tty", no_argument, NULL, 't' },
+                                       { "no-tty", no_argument, NULL, 'T' },
+                                       { NULL, 0, NULL, 0 } };
+static const options_t options = { "+:n:ltT", table, take_option, false };
+
 static int read_options(int argc, char **argv, request_t *request)
 {
-    static const struct option options[] = { NEEDS_OPTIONS,
-                                             { "label", no_argument, NULL, 'l' },
-                                             { "tty", no_argument, NULL, 't' },
-                                             { "no-tty", no_argument, NULL, 'T' },
-                                             { NULL, 0, NULL, 0 } };
-    int option, status;
+    int status = options_read(&run_command, &options, argc, argv, request);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:n:ltT", options, NULL)) != -1) {
-        status = needs_take(&run_command, &request->needs, option, optarg);
-        if (status == -1) status = take_option(request, option, argv);
-        if (status != BYRE__CMD_OK) return status;
-    }
+    if (status != BYRE__CMD_OK) return status;
     if (optind == argc) return byre__cmd_misuse(&run_command, "wants a command to run");
     if (request->tty && request->copies > 1)
         return byre__cmd_misuse(&run_command, "-t is for one job, not for -n %u", request->copies);

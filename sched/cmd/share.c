@@ -35,17 +35,6 @@ int share_failed(const byre__cmd_t *cmd, const byre_sched_t *sched)
     return byre__cmd_fail(cmd, "%s", byre_sched_explain(sched));
 }
 
-int share_bad_option(const byre__cmd_t *cmd, int option, char **argv)
-{
-    /* Of a cluster such as -xf getopt tells the letter only. */
-    bool cluster = optopt > 0 && optopt < 0x80 && argv[optind - 1][0] == '-' &&
-                   argv[optind - 1][1] != '-' && option == '?';
-
-    if (option == ':') return byre__cmd_misuse(cmd, "%s wants a value", argv[optind - 1]);
-    if (cluster) return byre__cmd_misuse(cmd, "unknown option -%c", optopt);
-    return byre__cmd_misuse(cmd, "unknown option %s", argv[optind - 1]);
-}
-
 int share_ask_list(byre_sched_t *sched, uint16_t type, const byre__pack_t *ask, uint16_t each,
                    share_take_fn *take, void *arg, byre__unpack_t *done_out)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * share.h - what the commands that talk to a pool share: the connection, job ids on the command line, options
- * that say what a job needs, and how things are written for people.
+ * share.h - what the commands that talk to a pool share: the connection, options and job ids on the command line,
+ * and how things are written for people.
  */
 #ifndef BYRE__SCHED_CMD_SHARE_H
 #define BYRE__SCHED_CMD_SHARE_H
@@ -20,8 +20,6 @@
 byre_sched_t *share_connect(const byre__cmd_t *cmd, const char *pool);
 /* "byre CMD: what the last failed call was about"; returns BYRE__CMD_FAILED. */
 int share_failed(const byre__cmd_t *cmd, const byre_sched_t *sched);
-/* For getopt_long's ':' and '?'; returns BYRE__CMD_USAGE. */
-int share_bad_option(const byre__cmd_t *cmd, int option, char **argv);
 
 /* Ask, and give every answer of type `each' to `take' until DONE. A `take' that returns false stops it
  * (BYRE_ECANCELED). What follows DONE in its payload is the caller's: *done_out (may be NULL). */
@@ -31,6 +29,44 @@ int share_ask_list(byre_sched_t *sched, uint16_t type, const byre__pack_t *ask, 
 
 /* All nodes: malloc'ed. */
 int share_nodes(byre_sched_t *sched, byre__node_row_t **rows_out, size_t *count_out);
+
+/* ---- options on the command line (options.c) ------------------------------------------------------------ */
+
+/* Take an option, of which the value is in optarg. BYRE__CMD_OK; the exit status, after a complaint; or
+ * OPTIONS_UNKNOWN: it is none of these. */
+typedef int options_take_fn(void *request, int option);
+enum { OPTIONS_UNKNOWN = -1 };
+
+typedef struct options {
+    const char *letters; /* as getopt_long has them: ":...", or "+:..." before a job's own */
+    const struct option *table;
+    options_take_fn *take;
+    bool alone; /* there is no argument behind them */
+} options_t;
+
+/* All of them, until one is wrong: BYRE__CMD_OK, or the exit status after a complaint. The first argument behind them
+ * is argv[optind]. */
+int options_read(const byre__cmd_t *cmd, const options_t *options, int argc, char **argv,
+                 void *request);
+
+/* What nearly every question to a pool can be told. */
+typedef struct asked {
+    const char *pool; /* NULL: not said */
+    bool json;
+} asked_t;
+
+enum { ASKED_POOL = 0x100, ASKED_JSON };
+/* For the table of a command that has them. */
+/* clang-format off */
+#define POOL_OPTION { "pool", required_argument, NULL, ASKED_POOL }
+#define JSON_OPTION { "json", no_argument, NULL, ASKED_JSON }
+/* clang-format on */
+options_take_fn options_asked; /* into an asked_t */
+
+/* Values; `what' is the option as it was typed. They are written only if they are right. */
+int options_number(const byre__cmd_t *cmd, const char *what, int least, int most, int *number_out);
+int options_seconds(const byre__cmd_t *cmd, const char *what, double least, double below,
+                    double *seconds_out);
 
 /* ---- jobs on the command line (ids.c) ------------------------------------------------------------------ */
 
@@ -60,19 +96,11 @@ typedef struct needs {
     bool restartable;
 } needs_t;
 
-enum {
-    NEEDS_POOL = 0x100,
-    NEEDS_NODE,
-    NEEDS_CPUS,
-    NEEDS_MEM,
-    NEEDS_AFFINITY,
-    NEEDS_RESTARTABLE,
-    NEEDS_NAME
-};
+enum { NEEDS_NODE = 0x200, NEEDS_CPUS, NEEDS_MEM, NEEDS_AFFINITY, NEEDS_RESTARTABLE, NEEDS_NAME };
 /* For a command's table of long options, and its help. */
 /* clang-format off */
 #define NEEDS_OPTIONS                                        \
-    { "pool", required_argument, NULL, NEEDS_POOL },         \
+    POOL_OPTION,                                             \
     { "node", required_argument, NULL, NEEDS_NODE },         \
     { "cpus", required_argument, NULL, NEEDS_CPUS },         \
     { "mem", required_argument, NULL, NEEDS_MEM },           \
@@ -89,8 +117,8 @@ enum {
     "  --pool P          the pool; without it $BYRE_POOL, or `pool'\n"
 /* clang-format on */
 
-/* Take one of these. BYRE__CMD_OK, or the exit status after a complaint; -1: it is another option. */
-int needs_take(const byre__cmd_t *cmd, needs_t *needs, int option, const char *text);
+/* Take one of these, as an options_take_fn does. */
+int needs_take(const byre__cmd_t *cmd, needs_t *needs, int option);
 /* A spec that borrows everything. */
 byre__spec_t needs_spec(const needs_t *needs, uint32_t flags, char **argv);
 

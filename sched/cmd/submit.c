@@ -158,31 +158,35 @@ static int take_array(request_t *request, const char *text)
     return BYRE__CMD_OK;
 }
 
+static int take_option(void *arg, int option)
+{
+    request_t *request = arg;
+
+    switch (option) {
+    case 'a':
+        return take_array(request, optarg);
+    case 'j':
+        request->json = true;
+        return BYRE__CMD_OK;
+    default:
+        return needs_take(&command, &request->needs, option);
+    }
+}
+
+static const struct option table[] = { NEEDS_OPTIONS,
+                                       { "array", required_argument, NULL, 'a' },
+                                       { "json", no_argument, NULL, 'j' },
+                                       { NULL, 0, NULL, 0 } };
+static const options_t options = { "+:", table, take_option, false };
+
 static int read_options(int argc, char **argv, request_t *request)
 {
-    static const struct option options[] = { NEEDS_OPTIONS,
-                                             { "array", required_argument, NULL, 'a' },
-                                             { "json", no_argument, NULL, 'j' },
-                                             { NULL, 0, NULL, 0 } };
-    int option, status;
+    int status = options_read(&command, &options, argc, argv, request);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
-        status = needs_take(&command, &request->needs, option, optarg);
-        if (status == -1) {
-            status = BYRE__CMD_OK;
-            if (option == 'j')
-                request->json = true;
-            else if (option == 'a')
-                status = take_array(request, optarg);
-            else
-                status = share_bad_option(&command, option, argv);
-        }
-        if (status != BYRE__CMD_OK) return status;
-    }
-    if (optind == argc) return byre__cmd_misuse(&command, "wants a command to run");
+    if (status == BYRE__CMD_OK && optind == argc)
+        return byre__cmd_misuse(&command, "wants a command to run");
     request->argv = argv + optind;
-    return BYRE__CMD_OK;
+    return status;
 }
 
 static int run(int argc, char **argv)

@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * up.c - `byre up': a daemon on each node, started by mpirun, which goes on when this command has ended.
- *
- * The pool is up when the daemon of this node says that all are: it answers nobody before it has heard the others.
- */
-#include "launch.h"
+/* up.c - `byre up': options, what is there already, and the start; see up.h. */
+#include "up.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "runtime/env.h"
 #include "sched/state.h"
 
-static byre__cmd_t command;
+enum { WORDS_MAX = 256, OLD_MS = 5000 };
 
-enum { WORDS_MAX = 256, ASK_MS = 500, OLD_MS = 5000 };
-
-typedef struct request {
-    const char *name, *hosts, *hostfile;
-    double wait_s;
-    char *byred[32]; /* options that go to the daemons */
-    int byred_count;
-    char remembered[PATH_MAX + 64];
-} request_t;
+/* ---- the start ------------------------------------------------------------------------------------------------- */
 
 typedef struct words {
     char *word[WORDS_MAX + 1];
@@ -39,65 +24,6 @@ static void add_word(words_t *words, const char *word)
     if (words->count < WORDS_MAX) words->word[words->count++] = (char *)word;
     words->word[words->count] = NULL;
 }
-
-/* ---- which nodes ------------------------------------------------------------------------------------------ */
-
-static void remember_hosts(const request_t *request, const char *dir)
-{
-    char path[BYRE__STATE_PATH + 16];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/up.hosts", dir);
-    if (request->hosts == NULL && request->hostfile == NULL) {
-        (void)unlink(path);
-        return;
-    }
-    file = fopen(path, "we");
-    if (file == NULL) return;
-    fprintf(file, "%s%s\n", request->hosts ? "hosts " : "hostfile ",
-            request->hosts ? request->hosts : request->hostfile);
-    fclose(file);
-}
-
-/* After a crash: those of the last byre up. */
-static void recall_hosts(request_t *request, const char *dir)
-{
-    char path[BYRE__STATE_PATH + 16];
-    FILE *file;
-
-    if (request->hosts != NULL || request->hostfile != NULL) return;
-    snprintf(path, sizeof path, "%s/up.hosts", dir);
-    file = fopen(path, "re");
-    if (file == NULL) return;
-    if (fgets(request->remembered, sizeof request->remembered, file) != NULL) {
-        char *value = strchr(request->remembered, ' ');
-
-        request->remembered[strcspn(request->remembered, "\n")] = '\0';
-        if (strncmp(request->remembered, "hosts ", 6) == 0) request->hosts = value + 1;
-        if (strncmp(request->remembered, "hostfile ", 9) == 0) request->hostfile = value + 1;
-    }
-    fclose(file);
-}
-
-/* Jobs go through the daemon of the node one is on: there must be one here. */
-static int check_hosts(const request_t *request)
-{
-    char host[256] = "this machine";
-    int found;
-
-    if (request->hosts == NULL && request->hostfile == NULL) return BYRE__CMD_OK;
-    found = hosts_include_this(request->hosts, request->hostfile);
-    if (found > 0) return BYRE__CMD_OK;
-    if (found < 0) return byre__cmd_fail(&command, "%s: %s", request->hostfile, strerror(errno));
-    (void)gethostname(host, sizeof host - 1);
-    return byre__cmd_fail(
-        &command,
-        "%s is not one of the nodes. Jobs are submitted to the daemon of the node one is "
-        "on: add %s to %s, or type `byre up' on one of them",
-        host, host, request->hosts ? "--hosts" : request->hostfile);
-}
-
-/* ---- the start ------------------------------------------------------------------------------------------------- */
 
 /* mpirun hands on to other nodes only what it is told to. */
 static void add_variables(words_t *words)
@@ -112,7 +38,7 @@ static void add_variables(words_t *words)
     }
 }
 
-static void build(const request_t *request, const char *byred, const char *pool, words_t *words)
+static void build(const up_request_t *request, const char *byred, const char *pool, words_t *words)
 {
     add_word(words, BYRE_MPIRUN);
     add_word(words, "--enable-recovery");
@@ -132,103 +58,6 @@ static void build(const request_t *request, const char *byred, const char *pool,
     add_word(words, "--pool");
     add_word(words, pool);
     for (int i = 0; i < request->byred_count; i++) add_word(words, request->byred[i]);
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* The line of progress, before something else is said. */
-static void clear_line(void)
-{
-    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
-}
-
-/* mpirun has ended before the pool was up: in its own words. */
-static int tell_failure(const char *dir, int status)
-{
-    clear_line();
-    byre__cmd_fail(&command, "mpirun could not start the daemons%s; it says:",
-                   WIFSIGNALED(status) ? " (it was killed)" : "");
-    launch_show_log(dir, 0);
-    return BYRE__CMD_FAILED;
-}
-
-static int tell_timeout(const request_t *request, const char *dir, const char *pool)
-{
-    bool found;
-
-    clear_line();
-    byre__cmd_fail(
-        &command,
-        "after %.0f s the daemon of this node does not answer (is this machine one of the "
-        "nodes? can they reach each other? --wait gives more time). What mpirun says:",
-        request->wait_s);
-    launch_show_log(dir, 0);
-    (void)launch_down(&command, pool, dir, false, &found);
-    return BYRE__CMD_FAILED;
-}
-
-/* A daemon went on without those that could not start: the pool stays as it is. */
-static int tell_incomplete(const char *dir, const byre_sched_t *sched)
-{
-    byre__cmd_fail(&command,
-                   "only %u of %u nodes are up, and can be used; `byre nodes' tells which, and "
-                   "another `byre up' tries again. What the others said:",
-                   sched->nodes_up, sched->nodes);
-    launch_show_log(dir, sched->nodes - sched->nodes_up);
-    return BYRE__CMD_FAILED;
-}
-
-static int tell_not_here(const char *dir)
-{
-    clear_line();
-    byre__cmd_fail(&command, "the daemon of this node could not start (those of other nodes may "
-                             "have, and go on until the next `byre up'). It said:");
-    launch_show_log(dir, 0);
-    return BYRE__CMD_FAILED;
-}
-
-/* Had this node a daemon, which is there no more? Looks seldom, since it reads all of /proc. */
-static bool daemon_ended(const char *pool, bool *seen)
-{
-    static unsigned calls;
-    pid_t pid;
-    bool there;
-
-    if (calls++ % 8 != 0) return false;
-    there = launch_daemons(pool, &pid, 1) > 0;
-    *seen |= there;
-    return *seen && !there;
-}
-
-/* Until all nodes are up: *sched_out. BYRE__CMD_OK or _FAILED, after a complaint. A daemon that answers has
- * heard all others, or that they are gone: who is not up then will not be. */
-static int await(const request_t *request, const char *pool, const char *dir, pid_t mpirun,
-                 byre_sched_t **sched_out)
-{
-    static const struct timespec nap = { 0, 30000000 };
-    double begin = now_s();
-    bool terminal = isatty(STDERR_FILENO), seen = false;
-    char why[BYRE__CLIENT_WHY];
-    int status;
-
-    for (;;) {
-        if (waitpid(mpirun, &status, WNOHANG) == mpirun) return tell_failure(dir, status);
-        if (byre__client_open(pool, ASK_MS, sched_out, why) == BYRE_OK) break;
-        if (daemon_ended(pool, &seen)) return tell_not_here(dir);
-        if (now_s() - begin > request->wait_s) return tell_timeout(request, dir, pool);
-        if (terminal && now_s() - begin > 0.5)
-            fprintf(stderr, "\rstarting the daemons ... %.0f s\033[K", now_s() - begin);
-        (void)nanosleep(&nap, NULL);
-    }
-    clear_line();
-    if ((*sched_out)->nodes_up < (*sched_out)->nodes) return tell_incomplete(dir, *sched_out);
-    return BYRE__CMD_OK;
 }
 
 static void show(byre_sched_t *sched, const char *pool, double seconds)
@@ -254,25 +83,25 @@ static void show(byre_sched_t *sched, const char *pool, double seconds)
     free(rows);
 }
 
-static int start(const request_t *request, const char *pool, const char *dir)
+static int start(const up_request_t *request, const char *pool, const char *dir)
 {
     char byred[PATH_MAX];
     words_t words = { .count = 0 };
     byre_sched_t *sched = NULL;
-    double begin = now_s();
+    double begin = up_now_s();
     pid_t mpirun;
-    int status = check_hosts(request);
+    int status = up_hosts_check(request);
 
     if (status != BYRE__CMD_OK) return status;
     if (!launch_find_byred(byred, sizeof byred))
-        return byre__cmd_fail(&command, "there is no byred beside this byre, nor in %s",
+        return byre__cmd_fail(&up_command, "there is no byred beside this byre, nor in %s",
                               BYRE_BINDIR);
-    remember_hosts(request, dir);
+    up_hosts_remember(request, dir);
     build(request, byred, pool, &words);
     mpirun = launch_start(dir, words.word);
-    if (mpirun < 0) return byre__cmd_fail(&command, "cannot start mpirun: %s", strerror(errno));
-    status = await(request, pool, dir, mpirun, &sched);
-    if (status == BYRE__CMD_OK) show(sched, pool, now_s() - begin);
+    if (mpirun < 0) return byre__cmd_fail(&up_command, "cannot start mpirun: %s", strerror(errno));
+    status = up_await(request, pool, dir, mpirun, &sched);
+    if (status == BYRE__CMD_OK) show(sched, pool, up_now_s() - begin);
     byre_sched_close(sched);
     return status;
 }
@@ -280,16 +109,15 @@ static int start(const request_t *request, const char *pool, const char *dir)
 /* ---- what is there already ------------------------------------------------------------------------------------- */
 
 /* Is there a pool as it should be? Otherwise what is left of it is ended: its jobs go on. */
-static int look(const request_t *request, const char *pool, const char *dir, bool *up_out)
+static int look(const char *pool, const char *dir, bool *up_out)
 {
     char why[BYRE__CLIENT_WHY];
     byre_sched_t *sched;
     bool found;
     int error = byre__client_open(pool, OLD_MS, &sched, why);
 
-    (void)request;
     *up_out = false;
-    if (error == BYRE_ERIGHT || error == BYRE_EPROTO) return byre__cmd_fail(&command, "%s", why);
+    if (error == BYRE_ERIGHT || error == BYRE_EPROTO) return byre__cmd_fail(&up_command, "%s", why);
     if (error == BYRE_OK) {
         *up_out = sched->nodes_up == sched->nodes;
         if (*up_out)
@@ -303,10 +131,10 @@ static int look(const request_t *request, const char *pool, const char *dir, boo
         byre_sched_close(sched);
         if (*up_out) return BYRE__CMD_OK;
     }
-    return launch_down(&command, pool, dir, false, &found);
+    return launch_down(&up_command, pool, dir, false, &found);
 }
 
-static int up(request_t *request)
+static int up(up_request_t *request)
 {
     const char *pool = byre__state_pool(request->name);
     char dir[BYRE__STATE_PATH] = "";
@@ -314,41 +142,68 @@ static int up(request_t *request)
     int error, status;
 
     if (pool == NULL)
-        return byre__cmd_misuse(&command,
+        return byre__cmd_misuse(&up_command,
                                 "a pool's name has 1 to 32 of a-z A-Z 0-9 _ - and ., not `%s'",
                                 request->name ? request->name : getenv("BYRE_POOL"));
     error = byre__state_dir(pool, true, dir);
     if (error == BYRE_ERIGHT)
-        return byre__cmd_fail(&command,
+        return byre__cmd_fail(&up_command,
                               "%s belongs to another user, or is open to others: say another "
                               "directory by BYRE_STATE",
                               dir);
     if (error != BYRE_OK)
-        return byre__cmd_fail(&command, "cannot make the directory %s: %s", dir,
+        return byre__cmd_fail(&up_command, "cannot make the directory %s: %s", dir,
                               error == BYRE_ESYSTEM ? strerror(errno) : byre_strerror(error));
-    status = look(request, pool, dir, &is_up);
+    status = look(pool, dir, &is_up);
     if (status != BYRE__CMD_OK || is_up) return status;
-    recall_hosts(request, dir);
+    up_hosts_recall(request, dir);
     return start(request, pool, dir);
 }
 
 /* ---- command line ---------------------------------------------------------------------------------------------- */
 
-enum { TO_BYRED = 0x200 };
+/* What the daemons are told. */
+enum { POLICY = 0x200, PLACE, SLOTS, SMT, NO_BIND, MEM, ON_OWNER, IDLE, BUSY, GRACE, KEEP };
 
-static int take_option(request_t *request, const struct option *long_option, int option,
-                       char **argv)
+static const struct option table[] = {
+    { "hostfile", required_argument, NULL, 'f' },
+    { "hosts", required_argument, NULL, 'h' },
+    { "host", required_argument, NULL, 'h' },
+    { "name", required_argument, NULL, 'n' },
+    { "pool", required_argument, NULL, 'n' },
+    { "wait", required_argument, NULL, 'w' },
+    { "policy", required_argument, NULL, POLICY },
+    { "place", required_argument, NULL, PLACE },
+    { "slots", required_argument, NULL, SLOTS },
+    { "smt", no_argument, NULL, SMT },
+    { "no-bind", no_argument, NULL, NO_BIND },
+    { "mem", required_argument, NULL, MEM },
+    { "on-owner", required_argument, NULL, ON_OWNER },
+    { "owner-idle", required_argument, NULL, IDLE },
+    { "owner-busy", required_argument, NULL, BUSY },
+    { "grace", required_argument, NULL, GRACE },
+    { "keep", required_argument, NULL, KEEP },
+    { NULL, 0, NULL, 0 },
+};
+
+static int hand_on(up_request_t *request, int option)
+{
+    const struct option *at = table;
+
+    while (at->val != option) at++;
+    if (request->byred_count + 2 > 32) return byre__cmd_misuse(&up_command, "too many options");
+    if (asprintf(&request->byred[request->byred_count++], "--%s", at->name) < 0)
+        return byre__cmd_fail(&up_command, "out of memory");
+    if (at->has_arg) request->byred[request->byred_count++] = optarg;
+    return BYRE__CMD_OK;
+}
+
+static int take_option(void *arg, int option)
 {
     static char path[PATH_MAX];
-    char *end;
+    up_request_t *request = arg;
 
     switch (option) {
-    case TO_BYRED:
-        if (request->byred_count + 2 > 32) return byre__cmd_misuse(&command, "too many options");
-        if (asprintf(&request->byred[request->byred_count++], "--%s", long_option->name) < 0)
-            return byre__cmd_fail(&command, "out of memory");
-        if (long_option->has_arg) request->byred[request->byred_count++] = optarg;
-        return BYRE__CMD_OK;
     case 'n':
         request->name = optarg;
         return BYRE__CMD_OK;
@@ -358,54 +213,28 @@ static int take_option(request_t *request, const struct option *long_option, int
     case 'f': /* after a crash it is read again, maybe from elsewhere */
         request->hostfile = realpath(optarg, path);
         if (request->hostfile == NULL)
-            return byre__cmd_fail(&command, "%s: %s", optarg, strerror(errno));
+            return byre__cmd_fail(&up_command, "%s: %s", optarg, strerror(errno));
         return BYRE__CMD_OK;
-    case 'w':
-        request->wait_s = strtod(optarg, &end);
-        if (end == optarg || *end != '\0' || !(request->wait_s > 0 && request->wait_s < 1e6))
-            return byre__cmd_misuse(&command, "--wait wants seconds, not `%s'", optarg);
-        return BYRE__CMD_OK;
+    case 'w': /* more than 0 */
+        return options_seconds(&up_command, "--wait", DBL_TRUE_MIN, 1e6, &request->wait_s);
     default:
-        return share_bad_option(&command, option, argv);
+        return hand_on(request, option);
     }
 }
 
+static const options_t options = { ":", table, take_option, true };
+
 static int run(int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "hostfile", required_argument, NULL, 'f' },
-        { "hosts", required_argument, NULL, 'h' },
-        { "host", required_argument, NULL, 'h' },
-        { "name", required_argument, NULL, 'n' },
-        { "pool", required_argument, NULL, 'n' },
-        { "wait", required_argument, NULL, 'w' },
-        { "policy", required_argument, NULL, TO_BYRED },
-        { "place", required_argument, NULL, TO_BYRED },
-        { "slots", required_argument, NULL, TO_BYRED },
-        { "smt", no_argument, NULL, TO_BYRED },
-        { "no-bind", no_argument, NULL, TO_BYRED },
-        { "mem", required_argument, NULL, TO_BYRED },
-        { "on-owner", required_argument, NULL, TO_BYRED },
-        { "owner-idle", required_argument, NULL, TO_BYRED },
-        { "owner-busy", required_argument, NULL, TO_BYRED },
-        { "grace", required_argument, NULL, TO_BYRED },
-        { "keep", required_argument, NULL, TO_BYRED },
-        { NULL, 0, NULL, 0 },
-    };
-    request_t request = { .wait_s = 60 };
-    int option, which = 0, status = BYRE__CMD_OK;
+    up_request_t request = { .wait_s = 60 };
+    int status = options_read(&up_command, &options, argc, argv, &request);
 
-    opterr = 0;
-    while (status == BYRE__CMD_OK && (option = getopt_long(argc, argv, ":", options, &which)) != -1)
-        status = take_option(&request, &options[which], option, argv);
-    if (status == BYRE__CMD_OK && optind < argc)
-        status = byre__cmd_misuse(&command, "takes no argument, but there is `%s'", argv[optind]);
     if (status == BYRE__CMD_OK && request.hosts != NULL && request.hostfile != NULL)
-        status = byre__cmd_misuse(&command, "--hosts and --hostfile exclude each other");
+        status = byre__cmd_misuse(&up_command, "--hosts and --hostfile exclude each other");
     return status == BYRE__CMD_OK ? up(&request) : status;
 }
 
-static byre__cmd_t command = {
+byre__cmd_t up_command = {
     .name = "up",
     .synopsis = "[--hosts A,B... | --hostfile F] [--policy P] [--place P] [--slots N] [OPTION...]",
     .summary = "start a pool: a daemon on each node, to which jobs can be given",
@@ -442,5 +271,5 @@ static byre__cmd_t command = {
 
 __attribute__((constructor)) static void add(void)
 {
-    byre__cmd_register(&command);
+    byre__cmd_register(&up_command);
 }

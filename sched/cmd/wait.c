@@ -15,9 +15,9 @@ enum {
 };
 
 typedef struct request {
-    bool json, all, verbose;
-    const char *pool;
-    int timeout_ms;
+    asked_t asked;
+    bool all, verbose;
+    int timeout_ms; /* negative: none */
 } request_t;
 
 typedef struct waiting {
@@ -32,7 +32,7 @@ static void say_end(const waiting_t *w, const byre__job_id_t *id, const char *no
     char name[BYRE__JOB_ID], text[TEXT_END];
 
     byre__job_id_format(id, name);
-    if (w->request->json) {
+    if (w->request->asked.json) {
         fputs("{\"id\": ", stdout);
         text_json(stdout, name);
         fputs(", \"node\": ", stdout);
@@ -54,7 +54,7 @@ static void say_trouble(waiting_t *w, const byre__job_id_t *id, const char *node
     char name[BYRE__JOB_ID], text[TEXT_END];
 
     if (end->kind == BYRE__END_EXITED || end->kind == BYRE__END_SIGNAL ||
-        end->kind == BYRE__END_CANCELLED || w->request->json || w->request->verbose)
+        end->kind == BYRE__END_CANCELLED || w->request->asked.json || w->request->verbose)
         return;
     if (w->troubled++ < TROUBLES_SHOWN)
         byre__cmd_fail(&command, "%s%s%s: %s", byre__job_id_format(id, name), node[0] ? " on " : "",
@@ -204,46 +204,48 @@ static int wait_these(byre_sched_t *sched, const request_t *request, char **word
     return status;
 }
 
+/* ---- command line ------------------------------------------------------------------------------------ */
+
+static int take_option(void *arg, int option)
+{
+    request_t *request = arg;
+    double seconds;
+    int status;
+
+    switch (option) {
+    case 'a':
+        request->all = true;
+        return BYRE__CMD_OK;
+    case 'v':
+        request->verbose = true;
+        return BYRE__CMD_OK;
+    case 't':
+        status = options_seconds(&command, "--timeout", 0, 2e6, &seconds);
+        if (status == BYRE__CMD_OK) request->timeout_ms = (int)(1e3 * seconds);
+        return status;
+    default:
+        return options_asked(&request->asked, option);
+    }
+}
+
+static const struct option table[] = {
+    POOL_OPTION,
+    JSON_OPTION,
+    { "all", no_argument, NULL, 'a' },
+    { "timeout", required_argument, NULL, 't' },
+    { "verbose", no_argument, NULL, 'v' },
+    { NULL, 0, NULL, 0 },
+};
+static const options_t options = { ":av", table, take_option, false };
+
 static int read_options(int argc, char **argv, request_t *request)
 {
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },          { "all", no_argument, NULL, 'a' },
-        { "timeout", required_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' },
-        { "pool", required_argument, NULL, 'p' },    { NULL, 0, NULL, 0 },
-    };
-    int option;
-    char *end;
-    double seconds;
+    int status = options_read(&command, &options, argc, argv, request);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":av", options, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            request->json = true;
-            break;
-        case 'a':
-            request->all = true;
-            break;
-        case 'v':
-            request->verbose = true;
-            break;
-        case 'p':
-            request->pool = optarg;
-            break;
-        case 't':
-            seconds = strtod(optarg, &end);
-            if (end == optarg || *end != '\0' || !(seconds >= 0 && seconds < 2e6))
-                return byre__cmd_misuse(&command, "--timeout wants seconds, not `%s'", optarg);
-            request->timeout_ms = (int)(1e3 * seconds);
-            break;
-        default:
-            return share_bad_option(&command, option, argv);
-        }
-    }
-    if (request->all != (optind == argc))
+    if (status == BYRE__CMD_OK && request->all != (optind == argc))
         return byre__cmd_misuse(&command, request->all ? "--all and ids exclude each other"
                                                        : "wants the ids of jobs, or --all");
-    return BYRE__CMD_OK;
+    return status;
 }
 
 static int run(int argc, char **argv)
@@ -253,7 +255,7 @@ static int run(int argc, char **argv)
     int status = read_options(argc, argv, &request);
 
     if (status != BYRE__CMD_OK) return status;
-    sched = share_connect(&command, request.pool);
+    sched = share_connect(&command, request.asked.pool);
     if (sched == NULL) return BYRE__CMD_FAILED;
     status = request.all ? wait_all(sched, &request)
                          : wait_these(sched, &request, argv + optind, argc - optind);

@@ -1,91 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* xargs.c - `byre xargs': options, and the loop; see xargs.h. */
+/* xargs.c - `byre xargs': options, the window, and the exit status; see xargs.h. */
 #include "xargs.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- the loop ------------------------------------------------------------------------------------------------- */
-
-static int take_frames(xargs_t *x)
-{
-    byre__frame_t frame;
-    byre__unpack_t say;
-    int got, error = byre__stream_fill(&x->sched->stream);
-
-    while ((got = byre__stream_next(&x->sched->stream, &frame, &say)) == 1) {
-        int wrong = flight_take(x, &frame, &say);
-
-        if (wrong == BYRE_ENOTFOUND) wrong = emit_take(x, &frame, &say);
-        if (wrong != BYRE_OK && wrong != BYRE_ENOTFOUND) return wrong;
-    }
-    if (got < 0) error = got;
-    return error == BYRE_OK || error == BYRE_EAGAIN ? BYRE_OK
-                                                    : byre__client_broken(x->sched, error);
-}
-
-static double fraction_done(const xargs_t *x)
-{
-    if (x->input.ended && input_over(&x->input) && x->seq > 0)
-        return (double)x->done / (double)x->seq;
-    if (x->input.bytes > 0 && x->seq > 0)
-        return (double)x->input.taken / (double)x->input.bytes * (double)x->done / (double)x->seq;
-    return -1;
-}
-
-static bool is_over(const xargs_t *x)
-{
-    bool no_more = x->halted || (input_over(&x->input) && x->again == NULL);
-
-    bool shown = x->show == NULL || x->show->state == XARGS_FLYING;
-
-    /* Those that are under way are killed when the connection ends. */
-    if (x->halted && x->request->halt == HALT_NOW) return shown;
-    /* Halted, some kept in order may never land: those before them have been shown. */
-    return no_more && x->flying == 0 && shown;
-}
-
-/* One round: what came, what goes. Everything is put first and written at once. */
-static int round_of(xargs_t *x)
-{
-    int error = emit_ask(x);
-
-    if (error == BYRE_OK) error = emit_show(x);
-    if (error == BYRE_OK) error = flight_submit(x); /* last: what was shown has made room */
-    if (error == BYRE_OK && byre__stream_flush(&x->sched->stream) != BYRE_OK) {
-        error = take_frames(x);
-        if (error == BYRE_OK) error = byre__client_broken(x->sched, BYRE_EPEER);
-    }
-    return error;
-}
-
-static bool wants_input(const xargs_t *x)
-{
-    return x->input.hungry && !x->input.ended && !x->halted && x->flying < x->window;
-}
-
-static int loop(xargs_t *x)
-{
-    int error = round_of(x);
-
-    while (error == BYRE_OK && !is_over(x)) {
-        short backlog = byre__stream_backlog(&x->sched->stream) > 0 ? POLLOUT : 0;
-        struct pollfd at[2] = { { x->sched->stream.fd, POLLIN | backlog, 0 },
-                                { wants_input(x) ? x->input.fd : -1, POLLIN, 0 } };
-
-        if (x->show == NULL || x->show->state != XARGS_TELLING || x->flying > 0)
-            progress_draw(&x->progress, x->done, x->failed, x->flying, fraction_done(x));
-        if (poll(at, 2, x->progress.on ? 200 : -1) < 0 && errno != EINTR)
-            return byre__client_fail(x->sched, BYRE_ESYSTEM, "poll: %s", strerror(errno));
-        if (at[1].revents) input_read(&x->input);
-        if (at[0].revents & ~POLLOUT) error = take_frames(x);
-        if (error == BYRE_OK) error = round_of(x);
-    }
-    return error;
-}
 
 /* ---- before and after ------------------------------------------------------------------------------------------ */
 
@@ -157,7 +77,7 @@ static int run_all(const xargs_request_t *request, byre_sched_t *sched)
     error = set_window(&x);
     if (error == BYRE_OK) error = byre__client_context(sched, &x.context);
     progress_begin(&x.progress, !request->quiet);
-    if (error == BYRE_OK) error = loop(&x);
+    if (error == BYRE_OK) error = xargs_loop(&x);
     status = conclude(&x, error);
     flight_fini(&x);
     emit_fini(&x);
@@ -166,17 +86,6 @@ static int run_all(const xargs_request_t *request, byre_sched_t *sched)
 }
 
 /* ---- command line -------------------------------------------------------------------------------------------- */
-
-static int take_number(const char *what, const char *text, int least, int most, int *number_out)
-{
-    int number = byre__cmd_number(text);
-
-    if (number < least || number > most)
-        return byre__cmd_misuse(&xargs_command, "%s wants a number from %d to %d, not `%s'", what,
-                                least, most, text);
-    *number_out = number;
-    return BYRE__CMD_OK;
-}
 
 static int take_halt(xargs_request_t *request, const char *text)
 {
@@ -191,15 +100,17 @@ static int take_halt(xargs_request_t *request, const char *text)
     return byre__cmd_misuse(&xargs_command, "--halt wants never, soon or now, not `%s'", text);
 }
 
-static int take_option(xargs_request_t *request, int option, char **argv)
+static int take_option(void *arg, int option)
 {
+    xargs_request_t *request = arg;
+
     switch (option) {
     case 'P':
-        return take_number("-P", optarg, 1, XARGS_WINDOW_MAX, &request->jobs);
+        return options_number(&xargs_command, "-P", 1, XARGS_WINDOW_MAX, &request->jobs);
     case 'n':
-        return take_number("-n", optarg, 1, 100000, &request->items);
+        return options_number(&xargs_command, "-n", 1, 100000, &request->items);
     case 'r':
-        return take_number("--retries", optarg, 0, 1000, &request->retries);
+        return options_number(&xargs_command, "--retries", 0, 1000, &request->retries);
     case 'h':
         return take_halt(request, optarg);
     case '0':
@@ -224,41 +135,37 @@ static int take_option(xargs_request_t *request, int option, char **argv)
         request->quiet = true;
         break;
     default:
-        return share_bad_option(&xargs_command, option, argv);
+        return needs_take(&xargs_command, &request->needs, option);
     }
     return BYRE__CMD_OK;
 }
 
+static const struct option table[] = {
+    NEEDS_OPTIONS,
+    { "jobs", required_argument, NULL, 'P' },
+    { "null", no_argument, NULL, '0' },
+    { "max-args", required_argument, NULL, 'n' },
+    { "input", required_argument, NULL, 'i' },
+    { "keep-order", no_argument, NULL, 'k' },
+    { "halt", required_argument, NULL, 'h' },
+    { "results", required_argument, NULL, 'R' },
+    { "retries", required_argument, NULL, 'r' },
+    { "json", no_argument, NULL, 'j' },
+    { "verbose", no_argument, NULL, 'v' },
+    { "quiet", no_argument, NULL, 'q' },
+    { NULL, 0, NULL, 0 },
+};
+static const options_t options = { "+:P:0n:kvq", table, take_option, false };
+
 static int read_options(int argc, char **argv, xargs_request_t *request)
 {
-    static const struct option options[] = {
-        NEEDS_OPTIONS,
-        { "jobs", required_argument, NULL, 'P' },
-        { "null", no_argument, NULL, '0' },
-        { "max-args", required_argument, NULL, 'n' },
-        { "input", required_argument, NULL, 'i' },
-        { "keep-order", no_argument, NULL, 'k' },
-        { "halt", required_argument, NULL, 'h' },
-        { "results", required_argument, NULL, 'R' },
-        { "retries", required_argument, NULL, 'r' },
-        { "json", no_argument, NULL, 'j' },
-        { "verbose", no_argument, NULL, 'v' },
-        { "quiet", no_argument, NULL, 'q' },
-        { NULL, 0, NULL, 0 },
-    };
-    int option, status;
+    int status = options_read(&xargs_command, &options, argc, argv, request);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:P:0n:kvq", options, NULL)) != -1) {
-        status = needs_take(&xargs_command, &request->needs, option, optarg);
-        if (status == -1) status = take_option(request, option, argv);
-        if (status != BYRE__CMD_OK) return status;
-    }
-    request->argv = argv + optind;
-    if (request->items > 0 && optind == argc)
+    if (status == BYRE__CMD_OK && request->items > 0 && optind == argc)
         return byre__cmd_misuse(&xargs_command,
                                 "-n is for a command that gets the items as arguments");
-    return BYRE__CMD_OK;
+    request->argv = argv + optind;
+    return status;
 }
 
 static int run(int argc, char **argv)

@@ -2,7 +2,8 @@
 /*
  * xargs.h - `byre xargs': a job for each line, a window of them under way. What its files share.
  *
- *   xargs.c          options, and the loop
+ *   xargs.c          options, the window, and the exit status
+ *   xargs_loop.c     the one poll loop: the daemon and the input
  *   xargs_input.c    lines or items, as they come
  *   xargs_flight.c   jobs out and back: batches of SUBMIT; STARTED, ENDED
  *   xargs_emit.c     what they wrote: fetched, and shown job by job
@@ -95,6 +96,10 @@ typedef struct xargs {
 } xargs_t;
 
 extern byre__cmd_t xargs_command;
+
+/* ---- xargs_loop.c ---- */
+/* Until all has been done and shown, or is halted. BYRE_OK, or what broke the connection (explained). */
+int xargs_loop(xargs_t *x);
 
 /* ---- xargs_input.c ---- */
 bool input_open(xargs_input_t *input, const char *path, char separator);

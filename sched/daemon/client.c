@@ -229,12 +229,12 @@ bool clients_open(char error[static 256])
 {
     int fd = byre__unix_listen(byred.dir, "byred.sock");
 
-    if (fd < 0) {
+    door = (loop_watch_t){ .fd = fd, .fn = on_door };
+    if (fd < 0 || !loop_add(&door, EPOLLIN)) {
         snprintf(error, 256, "cannot listen on %.200s/byred.sock: %m", byred.dir);
         return false;
     }
-    door = (loop_watch_t){ .fd = fd, .fn = on_door };
-    return loop_add(&door, EPOLLIN);
+    return true;
 }
 
 void clients_ready(void)

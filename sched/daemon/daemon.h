@@ -87,6 +87,9 @@ void byred_copy(char *to, size_t room, const char *from);
 /* A line of byred.log. */
 bool byred_log_open(const char *path);
 __attribute__((format(printf, 1, 2))) void byred_log(const char *format, ...);
+/* Into the log, and to mpirun's, where `byre up' looks for what kept a daemon from its work: it knows these lines by
+ * their first word (sched/cmd/launch_log.c). node: this one's, or "". */
+void byred_complain(const char *node, const char *text);
 
 /* ---- loop.c ---- */
 
@@ -98,7 +101,7 @@ typedef struct loop_watch {
     void *arg;
 } loop_watch_t;
 
-bool loop_open(void);
+bool loop_open(void); /* false: the log says why */
 bool loop_add(loop_watch_t *watch,
               uint32_t events); /* fd, fn and arg are set; it stays where it is */
 void loop_change(loop_watch_t *watch, uint32_t events);

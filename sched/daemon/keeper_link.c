@@ -32,12 +32,15 @@ extern char **environ;
 
 #define TRY_S 0.02  /* between attempts to connect */
 #define START_S 5.0 /* a keeper that is not there by then is started again */
+#define SILENT_S \
+    5.0 /* one that has not told its state by then is complained of, and again each MINUTE_S */
+#define MINUTE_S 60.0
 
 static enum { ABSENT, GREETED, READY } state;
 static byre__stream_t stream = { .fd = -1 };
 static loop_watch_t watch = { .fd = -1 };
 static uint64_t boot;
-static int pid;
+static int pid;        /* 0: unknown */
 static pid_t starting; /* daemonises itself: this child ends at once; 0: reaped */
 static double try_at = INFINITY, start_at;
 
@@ -254,8 +257,6 @@ void keeper_quit(bool kill)
 static void hear_state(byre__unpack_t *payload)
 {
     uint32_t version = byre__unpack_u32(payload), count;
-    struct ucred who;
-    socklen_t bytes = sizeof who;
 
     if (version != BYRE__TALK_VERSION) {
         byred_log(
@@ -266,8 +267,8 @@ static void hear_state(byre__unpack_t *payload)
     }
     boot = byre__unpack_u64(payload);
     count = byre__unpack_u32(payload);
-    pid = getsockopt(stream.fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) == 0 ? who.pid : 0;
     state = READY;
+    try_at = INFINITY;
     recover_keeper(payload, boot, count);
     byred.work |= WORK_QUEUE;
 }
@@ -348,6 +349,28 @@ static void on_stream(void *arg, uint32_t events)
     }
 }
 
+static int process_of(int fd)
+{
+    struct ucred who;
+    socklen_t bytes = sizeof who;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) == 0 ? who.pid : 0;
+}
+
+/* It took the connection, that is, the kernel did, and says nothing: it is stopped, or hangs. Nothing is done to it,
+ * for with it go its jobs. */
+static void silent(void)
+{
+    char text[256];
+
+    snprintf(text, sizeof text,
+             "the keeper of this node's jobs (process %d) does not answer, and the node is not up "
+             "before it does: if "
+             "it is stopped, kill -CONT %d; kill -KILL %d ends it and its jobs",
+             pid, pid, pid);
+    byred_complain(member_name(members_self()), text);
+}
+
 static bool greet(void)
 {
     byre__pack_t pack = { 0 };
@@ -367,6 +390,7 @@ static bool greet(void)
     byre__pack_u32(&pack, BYRE__TALK_VERSION);
     put(BYRE__KEEP_HELLO, &pack, NULL, 0);
     byre__pack_fini(&pack);
+    pid = process_of(fd);
     state = GREETED;
     return true;
 }
@@ -384,8 +408,13 @@ double keeper_due(void)
 void keeper_tick(void)
 {
     reap();
+    if (state == GREETED) {
+        silent();
+        try_at = byred_now() + MINUTE_S;
+        return;
+    }
     if (state == ABSENT && greet()) {
-        try_at = INFINITY;
+        try_at = byred_now() + SILENT_S;
         return;
     }
     if (state != ABSENT) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* log.c - byred.log: one line a fact, with the time; flushed at once. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,12 +37,21 @@ void byred_log(const char *format, ...)
     struct tm local;
     char when[32];
     va_list args;
+    int error = errno; /* for %m */
 
     clock_gettime(CLOCK_REALTIME, &now);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&now.tv_sec, &local));
     fprintf(to, "%s.%03ld ", when, now.tv_nsec / 1000000);
+    errno = error;
     va_start(args, format);
     vfprintf(to, format, args);
     va_end(args);
     fputc('\n', to);
+}
+
+void byred_complain(const char *node, const char *text)
+{
+    byred_log("%s", text);
+    fprintf(stderr, "byred: %s%s%s\n", node, node[0] != '\0' ? ": " : "", text);
+    fflush(stderr);
 }

@@ -47,6 +47,9 @@ uint64_t byred_ms(void)
 bool loop_open(void)
 {
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_fd < 0) {
+        byred_log("there can be no loop: %m");
+    }
     byred_clock();
     return epoll_fd >= 0;
 }

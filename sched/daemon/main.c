@@ -264,7 +264,7 @@ static void parse(int argc, char **argv)
 static bool open_directory(void)
 {
     int error = byre__state_dir(byred.pool, true, byred.dir);
-    char path[BYRE__STATE_PATH + 32];
+    static char path[BYRE__STATE_PATH + 32];
     ssize_t length;
 
     if (error != BYRE_OK) {
@@ -276,9 +276,9 @@ static bool open_directory(void)
         return false;
     }
     snprintf(path, sizeof path, "%s/byred.log", byred.dir);
-    if (!byred_log_open(log_path != NULL ? log_path : path)) {
-        fprintf(stderr, "byred: cannot write %s: %s\n", log_path != NULL ? log_path : path,
-                strerror(errno));
+    log_path = log_path != NULL ? log_path : path;
+    if (!byred_log_open(log_path)) {
+        fprintf(stderr, "byred: cannot write %s: %s\n", log_path, strerror(errno));
         return false;
     }
     length = readlink("/proc/self/exe", byred.keeper_path, sizeof byred.keeper_path - 16);
@@ -349,50 +349,62 @@ static void on_signal(void *arg, uint32_t events)
 static int signal_fd(void)
 {
     sigset_t set;
+    int fd;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) {
+        byred_log("signals cannot be heard: %m");
+    }
+    return fd;
 }
 
 static bool watch(loop_watch_t *watched, int fd, loop_fn fn, void *arg)
 {
     *watched = (loop_watch_t){ .fd = fd, .fn = fn, .arg = arg };
-    return loop_add(watched, EPOLLIN);
+    if (loop_add(watched, EPOLLIN)) {
+        return true;
+    }
+    byred_log("the loop cannot wait for events: %m");
+    return false;
+}
+
+/* Of what fails for one reason only. */
+static bool had_memory(bool opened)
+{
+    if (!opened) {
+        byred_log("%s", byre_strerror(BYRE_ENOMEM));
+    }
+    return opened;
+}
+
+/* What fails says in the log why. */
+static bool open_parts(void)
+{
+    static loop_watch_t peer_watch, ledger_watch, signal_watch;
+    static int signals;
+
+    signals = signal_fd();
+    return loop_open() && had_memory(members_open() && context_open() && jobs_open()) &&
+           owner_open() && open_placer() && had_memory(host_open()) &&
+           watch(&peer_watch, peer_fd(), on_peer, NULL) &&
+           watch(&ledger_watch, ledger_fd(byred.ledger), on_ledger, NULL) &&
+           watch(&signal_watch, signals, on_signal, &signals) && recover_ledger();
 }
 
 static bool open_all(char error[static 256])
 {
-    static loop_watch_t peer_watch, ledger_watch, signal_watch;
-    static int signals;
-    int code = takeover_ledger(error);
-
-    if (code != BYRE_OK) {
+    if (takeover_ledger(error) != BYRE_OK) {
         return false;
     }
-    signals = signal_fd();
-    snprintf(error, 256, "cannot start: %s", byre_strerror(BYRE_ENOMEM));
-    if (!loop_open() || !members_open() || !context_open() || !jobs_open() || !owner_open() ||
-        !open_placer() || !host_open()) {
-        snprintf(error, 256, "cannot start: %.100s/byred.log says why", byred.dir);
+    if (!open_parts()) {
+        snprintf(error, 256, "cannot start: %.200s says why", log_path);
         return false;
     }
-    return watch(&peer_watch, peer_fd(), on_peer, NULL) &&
-           watch(&ledger_watch, ledger_fd(byred.ledger), on_ledger, NULL) &&
-           watch(&signal_watch, signals, on_signal, &signals) && recover_ledger() &&
-           clients_open(error);
-}
-
-/* Where `byre up' finds it, too (sched/cmd/launch_log.c knows it by its first word). */
-static void complain(const char *node, const char *error)
-{
-    if (error[0] != '\0') {
-        byred_log("%s", error);
-        fprintf(stderr, "byred: %s%s%s\n", node, node[0] != '\0' ? ": " : "", error);
-        fflush(stderr);
-    }
+    return clients_open(error);
 }
 
 int main(int argc, char **argv)
@@ -425,13 +437,17 @@ undo_peers:
     if (byred.ledger != NULL) {
         ledger_close(byred.ledger);
     }
-    complain(peer_name(peer_self()), status != 0 ? error : "");
+    if (status != 0 && error[0] != '\0') {
+        byred_complain(peer_name(peer_self()), error);
+    }
     if (status != 0 || down_alone()) {
         _exit(status); /* MPI_Finalize would wait for who is gone, or goes on without us */
     }
     peer_close();
     return 0;
 undo_log:
-    complain("", error);
+    if (error[0] != '\0') {
+        byred_complain("", error);
+    }
     return status;
 }

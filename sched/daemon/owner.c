@@ -34,7 +34,15 @@ static bool there;
 
 bool owner_open(void)
 {
-    return byre__meter_create(&meter) == 0 && byre__meter_read(meter, 0, &byred.load) == 0;
+    int error = byre__meter_create(&meter);
+
+    if (error == BYRE_OK) {
+        error = byre__meter_read(meter, 0, &byred.load);
+    }
+    if (error != BYRE_OK) {
+        byred_log("the load of this node cannot be read: %s", byre_strerror(error));
+    }
+    return error == BYRE_OK;
 }
 
 bool owner_there(void)

@@ -3,7 +3,7 @@
 #ifndef BYRED_OWNER_H
 #define BYRED_OWNER_H
 
-bool owner_open(void);
+bool owner_open(void); /* false: the log says why */
 void owner_tick(void);
 double owner_due(void);
 bool owner_there(void);

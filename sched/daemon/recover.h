@@ -5,7 +5,7 @@
 
 #include "sched/daemon/jobs.h"
 
-bool recover_ledger(void); /* rows into the table */
+bool recover_ledger(void); /* rows into the table; false: the log says why */
 /* The keeper has told what it has: at the start, and whenever it is met again. */
 void recover_keeper(byre__unpack_t *state, uint64_t boot, uint32_t count);
 bool recover_done(void);                                  /* that has happened */

@@ -3,6 +3,10 @@
  * pool.h - the connection to the daemon of this node, which never makes anybody wait: questions are put, and what comes
  * back is taken when it comes, so that keys are answered while the daemon is not.
  *
+ *   pool.c         the connection, lost and found again; what is due; kill
+ *   pool_round.c   a round of questions
+ *   pool_log.c     what a job has written
+ *
  * 1. One round of questions at a time: all nodes, then the jobs of each home that is up. The model gets it whole, or not
  *    at all.
  * 2. Without a daemon it is tried again every second. Only that waits, at most HELLO_MS.
@@ -68,14 +72,24 @@ void pool_kill(pool_t *pool, const byre__job_id_t *id, int signal);
 void pool_log_begin(pool_t *pool);
 void pool_log_end(pool_t *pool);
 
-/* ---- pool_log.c, for pool.c ---------------------------------------------------------------------- */
+/* ---- among its files ------------------------------------------------------------------------------ */
 
+/* The connection is broken: the model says so. */
+void pool_lost(pool_t *pool, int error);
+/* false: it was, just now. */
+bool pool_ask(pool_t *pool, uint16_t type, const byre__pack_t *payload, uint32_t *tag_out);
+
+/* ---- pool_round.c ---- */
+bool pool_round_begin(pool_t *pool); /* as pool_ask */
+/* A frame with a tag of the round. */
+void pool_round_take(pool_t *pool, const byre__frame_t *frame, byre__unpack_t *say);
+void pool_round_forget(pool_round_t *round);
+
+/* ---- pool_log.c ---- */
 void pool_log_tick(pool_t *pool);
 /* A frame with the log's tag. */
 void pool_log_take(pool_t *pool, const byre__frame_t *frame, byre__unpack_t *say);
 /* Allow as much output as has come, whoever has asked for it: a reader that waits for it would stay. */
 void pool_log_grant(pool_t *pool, const byre__frame_t *frame, const byre__unpack_t *say);
-/* The connection is broken: the model says so. */
-void pool_lost(pool_t *pool, int error);
 
 #endif

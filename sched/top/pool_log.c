@@ -15,15 +15,13 @@
 static void ask_log(pool_t *pool, uint64_t from)
 {
     byre__pack_t pack = { 0 };
-    int error;
 
     byre__pack_job_id(&pack, &pool->view->log_job);
     byre__pack_u8(&pack, pool->view->log_stream);
     byre__pack_u64(&pack, from);
     byre__pack_u8(&pack, 0);
-    error = byre__client_ask(pool->sched, BYRE__ASK_LOG, &pack, &pool->log.tag);
+    (void)pool_ask(pool, BYRE__ASK_LOG, &pack, &pool->log.tag);
     byre__pack_fini(&pack);
-    if (error != BYRE_OK) pool_lost(pool, error);
 }
 
 void pool_log_tick(pool_t *pool)

@@ -17,6 +17,7 @@ for seed in 1 2 3 4 5 6 7 8 9 10; do
     survivors_of $((3 + seed % 2)) $((2 + seed % 2)) "" dsm_killed traffic "${managers[seed % 5]}" - $seed
 done
 survivors_of 3 2 "--mca btl tcp,self" dsm_killed traffic fixed - 11
+survivors_of 3 0 "-x BYRE_NODE_RANKS=1" dsm_killed traffic dynamic 0 12
 
 # Without a callback the program ends, and says why. What the ranks say later, of one another, is no matter.
 for manager in fixed dynamic; do

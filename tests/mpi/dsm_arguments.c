@@ -229,7 +229,7 @@ static void no_leaks(void)
     int files = open_files(), maps = lines_of("/proc/self/maps");
     long bytes = resident_bytes();
     many(LOOPS);
-    EQUAL(files, open_files());
+    UNTIL(open_files() <= files); /* the engine has one open for a moment, now and then */
     CHECK(lines_of("/proc/self/maps") <= maps + 4); /* MPI and malloc may grow a little */
     CHECK(resident_bytes() - bytes < 8 * (long)MIB);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# time-limit: 90
+# time-limit: 180
 # What is left behind: by a keeper that is killed, by `byre down' with jobs that run, by `byre down --kill'. A pool of
 # this machine alone, as `byre up' makes it.
 # shellcheck disable=SC2016 # what a job's shell expands
@@ -33,6 +33,7 @@ eventually() {
 up() { run_byre up --slots 8 --no-bind >"$WORK/up" 2>&1 || fail "byre up: $(cat "$WORK/up")"; }
 processes() { pgrep -f "$mark" | while read -r pid; do cat "/proc/$pid/comm"; done 2>/dev/null | grep -vcE "^(byre|timeout)$"; }
 there_are() { [ "$(processes)" = "$1" ]; }
+daemon() { pgrep -fx "[^ ]*/byred --pool orphans.*"; }
 keeper() { pgrep -fx "[^ ]*byred-keeper $dir"; }
 is() { run_byre ps -a --json "$1" 2>/dev/null | grep -q "\"state\": \"$2\""; }
 # The keeper names its cgroup after the file system and number of its directory.
@@ -84,6 +85,39 @@ up
 run_byre wait --timeout 30 "$lost" 2>"$WORK/said"
 expect "a job whose keeper and daemon were killed" 125 $?
 eventually "nothing of it is left" there_are 0
+
+# ---- a daemon hangs, with mpirun and without ----------------------------------------------------
+
+: >"$WORK/begun"
+stays=$(run_byre submit bash -c 'until [ -e "$1" ]; do sleep 0.1; done; exit 7' "$mark" "$WORK/go") || fail "submit"
+eventually "it runs" there_are 1
+hung=$(daemon)
+kill -STOP "$hung"
+up
+[ "$(daemon)" != "$hung" ] || fail "the daemon that hangs is there still"
+is "$stays" running || fail "$stays is not taken back: $(run_byre ps -a)"
+hung=$(daemon)
+kill -STOP "$hung"
+kill -KILL "$(cat "$dir/mpirun.pid")"
+up
+[ "$(daemon)" != "$hung" ] || fail "the daemon that hangs without mpirun is there still"
+is "$stays" running || fail "$stays is not taken back: $(run_byre ps -a)"
+
+# ---- a keeper hangs ------------------------------------------------------------------------------
+
+kept=$(keeper)
+kill -STOP "$kept"
+kill -KILL "$(daemon)"
+run_byre up --slots 8 --no-bind --wait 8 >"$WORK/up" 2>&1 && fail "byre up succeeds without a keeper that answers"
+grep -q "kill -CONT $kept" "$WORK/up" || fail "byre up does not say what to do: $(cat "$WORK/up")"
+kill -CONT "$kept"
+up
+expect "the keeper is the same" "$kept" "$(keeper)"
+is "$stays" running || fail "$stays is not taken back: $(run_byre ps -a)"
+touch "$WORK/go"
+run_byre wait --timeout 20 "$stays"
+expect "the end of a job that saw two daemons and its keeper hang" 7 $?
+rm "$WORK/go"
 
 # ---- byre down leaves jobs running ---------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include "sched/frame.h"
 #include "sched/job.h"
 #include "sched/talk.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -82,6 +83,15 @@ KW_MAYBE uint64_t kw_sum(uint64_t sum, const void *data, size_t bytes)
     const uint8_t *at = data;
     for (size_t i = 0; i < bytes; i++) sum = (sum ^ at[i]) * UINT64_C(0x100000001b3);
     return sum;
+}
+
+/* xorshift64: the next of a sequence that `state' begins and keeps; never 0. */
+KW_MAYBE uint64_t kw_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
 }
 
 KW_MAYBE char *kw_read(const char *dir, const char *name)
@@ -198,6 +208,21 @@ KW_MAYBE int kw_run_keeper(const kw_t *w)
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The keeper is ended by a signal. */
+KW_MAYBE void kw_end_keeper(const kw_t *w, int sig)
+{
+    pid_t keeper = kw_keeper(w);
+    ck_assert_int_eq(kill(keeper, sig), 0);
+    KW_UNTIL(kw_gone(keeper));
+}
+
+/* After kw_end_keeper and kw_disconnect: another one, of which nothing has been heard. */
+KW_MAYBE void kw_next_keeper(kw_t *w)
+{
+    memset(w->jobs, 0, sizeof w->jobs);
+    ck_assert_int_eq(kw_run_keeper(w), 0);
 }
 
 KW_MAYBE void kw_put(kw_t *w, uint16_t type, byre__pack_t *pack)
@@ -353,10 +378,20 @@ KW_MAYBE void kw_context(kw_t *w, byre__context_t *context)
     kw_put(w, BYRE__KEEP_CONTEXT, &pack);
 }
 
-KW_MAYBE void kw_own_context(kw_t *w)
+/* Of this process, but in another directory (NULL: in its own). */
+KW_MAYBE byre__context_t kw_context_in(const char *cwd)
 {
     byre__context_t context;
     ck_assert_int_eq(byre__context_capture(&context), BYRE_OK);
+    if (cwd == NULL) return context;
+    free(context.cwd);
+    context.cwd = strdup(cwd);
+    return context;
+}
+
+KW_MAYBE void kw_own_context(kw_t *w)
+{
+    byre__context_t context = kw_context_in(NULL);
     kw_context(w, &context);
     byre__context_fini(&context);
 }
@@ -482,6 +517,15 @@ KW_MAYBE byre__end_t *kw_wait(kw_t *w, uint64_t number)
                       "job %d: kind %d, code %d (%s)", (int)(number), kw_end->kind, kw_end->code, \
                       kw_end->detail);                                                            \
     } while (0)
+
+/* The first line of a job's output, as a number, once it is there. */
+KW_MAYBE int kw_first_number(const kw_t *w, uint64_t number)
+{
+    char name[64], *text;
+    snprintf(name, sizeof name, "spool/t.%d.out", (int)number);
+    KW_UNTIL((text = kw_read(w->dir, name)) != NULL && strchr(text, '\n') != NULL);
+    return (int)strtol(text, NULL, 10);
+}
 
 KW_MAYBE void kw_remove(kw_t *w)
 {

@@ -2,6 +2,7 @@
 /* Frames on a stream socket: whole and in order however the stream is cut, bounded, refused when they are none; and the
  * sockets themselves. */
 #include "sched/frame.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -275,9 +276,5 @@ int main(void)
     tcase_add_test(tests, test_failed_payload);
     tcase_add_test(tests, test_sockets);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Jobs: ids as text, contexts, specs, ends and rows as bytes and back; what an end comes to in a shell. */
 #include "sched/job.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -254,9 +255,5 @@ int main(void)
     tcase_add_test(tests, test_row);
     tcase_add_test(tests, test_status);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -43,10 +43,7 @@ END_TEST
 START_TEST(a_directory_that_is_missing)
 {
     kw_t *w = kw_create(_i);
-    byre__context_t context;
-    ck_assert_int_eq(byre__context_capture(&context), BYRE_OK);
-    free(context.cwd);
-    context.cwd = strdup("/nowhere/at/all");
+    byre__context_t context = kw_context_in("/nowhere/at/all");
     kw_context(w, &context);
     byre__context_fini(&context);
     kw_start(w, 1, 0, "true");
@@ -105,10 +102,7 @@ END_TEST
 START_TEST(limits_umask_directory_and_descriptors)
 {
     kw_t *w = kw_create(_i);
-    byre__context_t context;
-    ck_assert_int_eq(byre__context_capture(&context), BYRE_OK);
-    free(context.cwd);
-    context.cwd = strdup("/usr");
+    byre__context_t context = kw_context_in("/usr");
     context.umask = 031;
     context.soft[RLIMIT_NOFILE] = 123;
     context.hard[RLIMIT_NOFILE] = 456;
@@ -149,11 +143,9 @@ START_TEST(processors)
     ck_assert_str_eq(kw_read(w->dir, "spool/t.1.out"), expected);
     /* Moved while it runs, with a child that was there before. */
     kw_start(w, 2, 0, "sleep 1000 & echo $!; wait");
-    char *text = NULL;
     KW_AWAIT(w, w->jobs[2].started);
-    KW_UNTIL((text = kw_read(w->dir, "spool/t.2.out")) != NULL && strchr(text, '\n') != NULL);
     char proc[64];
-    snprintf(proc, sizeof proc, "/proc/%d", atoi(text));
+    snprintf(proc, sizeof proc, "/proc/%d", kw_first_number(w, 2));
     byre__pack_t pack = { 0 };
     byre__job_id_t id = kw_id(2);
     byre__pack_job_id(&pack, &id);
@@ -280,9 +272,5 @@ int main(void)
     tcase_add_loop_test(tcase, forgetting, 0, 2);
     tcase_add_loop_test(tcase, no_descriptors_left, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -7,14 +7,6 @@
 
 static uint64_t seed = 0x2545f4914f6cdd1d;
 
-static uint64_t next_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
 START_TEST(a_thousand_jobs)
 {
     kw_t *w = kw_create(_i);
@@ -151,13 +143,13 @@ START_TEST(garbage)
     KW_AWAIT(w, w->jobs[1].started);
     kw_disconnect(w);
     for (int round = 0; round < 600; round++) {
-        size_t bytes = 1 + next_random() % 300;
-        for (size_t i = 0; i < bytes; i++) data[i] = (uint8_t)next_random();
+        size_t bytes = 1 + kw_random(&seed) % 300;
+        for (size_t i = 0; i < bytes; i++) data[i] = (uint8_t)kw_random(&seed);
         if (round % 3 == 1 && bytes >= 12) /* a right head, a wrong payload */
-            put_head(data, (uint32_t)(bytes - 12), (uint16_t)(126 + next_random() % 18));
+            put_head(data, (uint32_t)(bytes - 12), (uint16_t)(126 + kw_random(&seed) % 18));
         if (round % 3 == 2) { /* a START with some wrong bytes, never of the job that runs */
             bytes = make_start(data, sizeof data, 2, w->key);
-            for (int i = 0; i < 3; i++) data[next_random() % bytes] = (uint8_t)next_random();
+            for (int i = 0; i < 3; i++) data[kw_random(&seed) % bytes] = (uint8_t)kw_random(&seed);
         }
         throw_at(w, data, bytes);
     }
@@ -171,8 +163,7 @@ START_TEST(garbage)
     ck_assert(w->jobs[1].in_state && !w->jobs[1].ended);
     kw_kill(w, 1, 0);
     KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGKILL);
-    ck_assert_int_eq(kill(keeper, SIGTERM), 0);
-    KW_UNTIL(kw_gone(keeper));
+    kw_end_keeper(w, SIGTERM);
     byre__stream_fini(&w->stream);
     kw_remove(w);
 }
@@ -245,9 +236,5 @@ int main(void)
     tcase_add_test(tcase, another_user);
     tcase_add_test(tcase, ids_that_are_paths);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

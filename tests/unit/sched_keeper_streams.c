@@ -9,12 +9,7 @@ enum { PIECE = 16 << 10, MANY = 8 << 20 };
 static void random_bytes(uint8_t *data, size_t bytes)
 {
     uint64_t x = 88172645463325252;
-    for (size_t i = 0; i < bytes; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        data[i] = (uint8_t)x;
-    }
+    for (size_t i = 0; i < bytes; i++) data[i] = (uint8_t)kw_random(&x);
 }
 
 /* Sends as much as ROOM allows, and takes what comes. */
@@ -277,9 +272,5 @@ int main(void)
     tcase_add_test(tcase, one_daemon_at_a_time);
     tcase_add_test(tcase, killed_with_output_that_nobody_takes);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -11,15 +11,6 @@ static int marked(const char *word)
     return kw_count_marked(mark);
 }
 
-/* The first word of a job's output, as a number, once it is there. */
-static pid_t first_pid(kw_t *w, uint64_t number)
-{
-    char name[64], *text;
-    snprintf(name, sizeof name, "spool/t.%d.out", (int)number);
-    KW_UNTIL((text = kw_read(w->dir, name)) != NULL && strchr(text, '\n') != NULL);
-    return (pid_t)strtol(text, NULL, 10);
-}
-
 static bool has(const kw_t *w, const char *name, const char *part)
 {
     const char *text = kw_read(w->dir, name);
@@ -52,9 +43,9 @@ START_TEST(term_then_kill)
     kw_start(w, 1, 0, "trap 'echo bye; exit 3' TERM; echo a; while :; do sleep 0.02; done");
     kw_start(w, 2, 0, "trap 'echo no' TERM; echo a; while :; do sleep 0.02; done");
     kw_start(w, 3, 0, "echo $$; kill -STOP $$; sleep 1000");
-    first_pid(w, 1);
-    first_pid(w, 2);
-    first_pid(w, 3);
+    kw_first_number(w, 1);
+    kw_first_number(w, 2);
+    kw_first_number(w, 3);
     kw_kill(w, 1, 20000);
     kw_kill(w, 2, 300);
     kw_kill(w, 3, 20000);
@@ -100,7 +91,7 @@ START_TEST(a_daemon_without_traces)
     kw_t *w = kw_create(_i);
     kw_start(w, 1, 0, "sleep 1000");
     kw_start(w, 2, 0, "env -i TREE=notrace setsid -f sleep 1000; echo 1; sleep 1000");
-    first_pid(w, 2);
+    kw_first_number(w, 2);
     KW_UNTIL(marked("notrace") == 1);
     kw_kill(w, 2, 0);
     KW_ENDS(w, 2, BYRE__END_SIGNAL, SIGKILL);
@@ -117,10 +108,7 @@ END_TEST
 START_TEST(a_job_that_forks_on_and_on)
 {
     kw_t *w = kw_create(_i);
-    byre__context_t context;
-    ck_assert_int_eq(byre__context_capture(&context), BYRE_OK);
-    kw_context(w, &context);
-    byre__context_fini(&context);
+    kw_own_context(w);
     char self[512], *argv[] = { self, NULL };
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     ck_assert_int_gt(n, 0);
@@ -128,7 +116,7 @@ START_TEST(a_job_that_forks_on_and_on)
     char forker[] = "BYRE_TEST_FORKER=1", mark[] = "TREE=forker", *extra[] = { forker, mark, NULL };
     kw_order(w, 1, 1, 0, argv, "", extra);
     kw_start(w, 2, 0, "sleep 1000");
-    first_pid(w, 1);
+    kw_first_number(w, 1);
     kw_kill(w, 1, 0);
     KW_ENDS(w, 1, BYRE__END_SIGNAL, SIGKILL);
     KW_UNTIL(marked("forker") == 0);
@@ -197,9 +185,7 @@ END_TEST
 
 static void kill_keeper(kw_t *w)
 {
-    pid_t keeper = kw_keeper(w);
-    ck_assert_int_eq(kill(keeper, SIGKILL), 0);
-    KW_UNTIL(kw_gone(keeper));
+    kw_end_keeper(w, SIGKILL);
     kw_disconnect(w);
 }
 
@@ -223,8 +209,7 @@ START_TEST(the_next_keeper_knows)
     int fd = open(path, O_WRONLY | O_APPEND);
     ck_assert_int_eq(write(fd, "torn", 4), 4);
     close(fd);
-    memset(w->jobs, 0, sizeof w->jobs);
-    ck_assert_int_eq(kw_run_keeper(w), 0);
+    kw_next_keeper(w);
     ck_assert_int_eq(marked("lost"), 0);
     kw_connect(w);
     ck_assert_uint_eq(w->state_count, 3);
@@ -236,8 +221,7 @@ START_TEST(the_next_keeper_knows)
     ck_assert(has(w, "keeper.log", "is not whole: dropped"));
     /* And once more, now that nothing runs. */
     kill_keeper(w);
-    memset(w->jobs, 0, sizeof w->jobs);
-    ck_assert_int_eq(kw_run_keeper(w), 0);
+    kw_next_keeper(w);
     kw_connect(w);
     ck_assert_uint_eq(w->state_count, 3);
     KW_ENDS(w, 3, BYRE__END_LOST, 0);
@@ -264,8 +248,7 @@ START_TEST(killed_at_any_moment)
         } while (seen < 2 * round && kw_step_for(w, KW_LIMIT_MS));
         kill_keeper(w);
         memcpy(said, w->jobs, sizeof said);
-        memset(w->jobs, 0, sizeof w->jobs);
-        ck_assert_int_eq(kw_run_keeper(w), 0);
+        kw_next_keeper(w);
         ck_assert_int_eq(marked("moment"), 0);
         kw_connect(w);
         for (uint64_t i = 1; i <= JOBS; i++) {
@@ -286,15 +269,12 @@ END_TEST
 START_TEST(a_keeper_told_to_end)
 {
     kw_t *w = kw_create(_i);
-    pid_t keeper = kw_keeper(w);
     kw_start(w, 1, 0, "export TREE=term; setsid sleep 1000 & trap 'exit 8' TERM; echo 1; wait");
-    first_pid(w, 1);
-    ck_assert_int_eq(kill(keeper, SIGTERM), 0);
-    KW_UNTIL(kw_gone(keeper));
+    kw_first_number(w, 1);
+    kw_end_keeper(w, SIGTERM);
     ck_assert_int_eq(marked("term"), 0);
     kw_disconnect(w);
-    memset(w->jobs, 0, sizeof w->jobs);
-    ck_assert_int_eq(kw_run_keeper(w), 0);
+    kw_next_keeper(w);
     kw_connect(w);
     KW_ENDS(w, 1, BYRE__END_EXITED, 8);
     kw_destroy(w);
@@ -313,7 +293,7 @@ START_TEST(not_before_all_is_told)
     byre__pack_t pack = { 0 };
     byre__pack_u8(&pack, 0);
     kw_put(w, BYRE__KEEP_QUIT, &pack);
-    first_pid(w, 1);
+    kw_first_number(w, 1);
     kw_disconnect(w);
     close(open(go, O_CREAT | O_WRONLY, 0600));
     kw_connect(w);
@@ -366,9 +346,5 @@ int main(void)
     tcase_add_test(tcase, not_before_all_is_told);
     tcase_add_test(tcase, apart_from_its_caller);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

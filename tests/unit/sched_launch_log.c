@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sched/cmd/launch.h"
+#include "suite.h"
 
 static char dir[64], shown[16384];
 
@@ -127,8 +128,6 @@ int main(void)
 {
     Suite *suite = suite_create("sched_launch_log");
     TCase *tests = tcase_create("log");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, test_flood);
@@ -136,9 +135,5 @@ int main(void)
     tcase_add_test(tests, test_late);
     tcase_add_test(tests, test_none);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #define SCHED_LEDGER_TEST_H
 
 #include "sched/daemon/ledger.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -184,15 +185,6 @@ static inline uint64_t count_open(ledger_t *ledger)
     uint64_t count = 0;
     ck_assert_int_eq(ledger_each_open(ledger, count_row, &count), BYRE_OK);
     return count;
-}
-
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The meter on made-up trees of /proc, /sys, /run and /dev, and once on this machine. */
 #include "sched/daemon/load_inside.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -561,8 +562,6 @@ int main(void)
 {
     Suite *suite = suite_create("sched_load");
     TCase *all = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_unchecked_fixture(all, make_place, remove_place);
     tcase_set_timeout(all, 30);
@@ -580,9 +579,5 @@ int main(void)
     tcase_add_test(all, owner_rule);
     tcase_add_loop_test(all, real, 0, 4);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

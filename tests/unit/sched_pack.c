@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Values as bytes: what was packed comes back; what is cut off or spoilt is an error, never a read beyond the end. */
 #include "sched/pack.h"
+#include "suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -158,9 +159,5 @@ int main(void)
     tcase_add_test(tests, test_bad_texts);
     tcase_add_test(tests, test_failed_packer);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Placing on synthetic machines: the exact processors, one request after the other, and the five policies on
  * scripted histories. */
-#include "sched/place/place.h"
-
-#include <byre_errors.h>
-#include <check.h>
-#include <hwloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sched_place.h"
 
 /* Hyperthreads 0 and 1 are core 0; 0-7 share an L3, 0-15 a NUMA node, 0-31 a package. */
 #define BIG "pack:2 numa:2 l3:2 core:4 pu:2"
 
-static hwloc_topology_t topology;
 static byre__placer_t *placer;
-
-static void build(const char *synthetic)
-{
-    ck_assert_int_eq(hwloc_topology_init(&topology), 0);
-    ck_assert_int_eq(hwloc_topology_set_synthetic(topology, synthetic), 0);
-    ck_assert_int_eq(hwloc_topology_load(topology), 0);
-}
 
 static int create(const char *allowed, byre__place_config_t config)
 {
@@ -677,8 +662,6 @@ int main(void)
 {
     Suite *suite = suite_create("sched_place");
     TCase *all = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(all, alone_most_free_cache);
     tcase_add_test(all, together_tightest);
@@ -712,9 +695,5 @@ int main(void)
     tcase_add_test(all, taken_back);
     tcase_add_test(all, many_keys);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Placing without memory: the k-th allocation fails, for every k. A call then does all it says, or nothing. */
-#include "sched/place/place.h"
-
-#include <byre_errors.h>
-#include <check.h>
-#include <hwloc.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sched_place.h"
 
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
@@ -38,8 +32,6 @@ void *__wrap_realloc(void *old, size_t bytes)
 {
     return refuse() ? NULL : __real_realloc(old, bytes);
 }
-
-static hwloc_topology_t topology;
 
 /* Some jobs with keys, one after the other failing or not: the books are those of the jobs that were taken. */
 static int story(byre__placer_t *placer)
@@ -83,9 +75,7 @@ START_TEST(every_allocation)
     byre__cpuset_t allowed;
     long k = 0;
 
-    ck_assert_int_eq(hwloc_topology_init(&topology), 0);
-    ck_assert_int_eq(hwloc_topology_set_synthetic(topology, "pack:2 l3:2 core:4 pu:1"), 0);
-    ck_assert_int_eq(hwloc_topology_load(topology), 0);
+    build("pack:2 l3:2 core:4 pu:1");
     byre__machine_allowed_in(topology, &allowed);
     do {
         byre__placer_t *placer = NULL;
@@ -110,14 +100,8 @@ int main(void)
 {
     Suite *suite = suite_create("sched_place_memory");
     TCase *all = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(all, every_allocation, 0, 5);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -9,14 +9,7 @@
  *   P5  memory nodes and numbers are those of the processors
  *   P6  when all is given back, all can be had again
  */
-#include "sched/place/place.h"
-
-#include <byre_errors.h>
-#include <check.h>
-#include <hwloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sched_place.h"
 
 enum { JOBS = 64, STEPS = 4000, WIDTH = 128 };
 
@@ -35,7 +28,6 @@ static struct {
 };
 enum { MACHINES = sizeof machines / sizeof machines[0] };
 
-static hwloc_topology_t topology;
 static byre__placer_t *placer;
 static bool smt;
 static byre__cpuset_t allowed, taken;
@@ -317,9 +309,7 @@ static void run(int machine, const char *policy)
     byre__place_request_t all = { .job = 1, .affinity = "" };
     byre__placement_t placement;
 
-    ck_assert_int_eq(hwloc_topology_init(&topology), 0);
-    ck_assert_int_eq(hwloc_topology_set_synthetic(topology, machines[machine].synthetic), 0);
-    ck_assert_int_eq(hwloc_topology_load(topology), 0);
+    build(machines[machine].synthetic);
     allow();
     memset(&taken, 0, sizeof taken);
     ck_assert_int_eq(byre__placer_create(topology, &allowed, &config, &placer), BYRE_OK);
@@ -358,15 +348,9 @@ int main(void)
 {
     Suite *suite = suite_create("sched_place_property");
     TCase *all = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, at_random, 0, 5);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* Placing on this machine: inside a real binding, inside a real cpuset of cgroups (skipped, with the reason,
  * where that is not permitted), and binding a process to what was placed on a machine made up by hwloc. */
 #include "sched/place/place.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -218,17 +219,11 @@ int main(void)
 {
     Suite *suite = suite_create("sched_place_real");
     TCase *all = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(all, bound_process);
     tcase_add_test(all, cgroup_v1);
     tcase_add_test(all, cgroup_v2);
     tcase_add_test(all, made_up_machine);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* The policies in a world that the test plays: it gives the answers, and looks at what they do. */
 #include "sched/policy/history.h"
 #include "sched/policy/policy.h"
+#include "suite.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -775,9 +776,5 @@ int main(void)
     tcase_add_test(tcase, names_and_parameters);
     tcase_add_test(tcase, names_that_are_none);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

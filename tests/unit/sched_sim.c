@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the simulator is made of: formulas, random numbers, events, samples; and small runs known by hand. */
 #include "sched/sim/sim.h"
+#include "suite.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -369,9 +370,5 @@ int main(void)
     tcase_add_test(tcase, the_same_jobs_for_all);
     tcase_add_test(tcase, more_than_can_be_done);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

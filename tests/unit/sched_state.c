@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where things are kept: names that are none, directories of others, links, open doors. */
 #include "sched/state.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -139,9 +140,5 @@ int main(void)
     tcase_add_test(tests, test_link);
     tcase_add_test(tests, test_long);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 
 #include "sched/top/draw.h"
 #include "sched/top/json.h"
+#include "suite.h"
 
 #define NOW UINT64_C(1700000000000) /* 2023-11-14 22:13:20 UTC */
 
@@ -642,8 +643,6 @@ int main(void)
 {
     Suite *suite = suite_create("sched_top");
     TCase *pictures = tcase_create("pictures"), *keys = tcase_create("keys");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, pictures);
     suite_add_tcase(suite, keys);
@@ -675,8 +674,5 @@ int main(void)
     tcase_add_test(keys, interval);
     tcase_add_test(keys, tail_is_bounded);
     tcase_add_test(keys, json_line);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }
