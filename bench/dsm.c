@@ -9,7 +9,7 @@
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define VARIANTS                                                                      \
     "read_miss,write_miss,upgrade,ping_pong,false_sharing,seq_read,seq_write,random," \
-    "barrier,lock,waiting,computing,forwarded,first,later,sum,fill,"                  \
+    "barrier,lock,waiting,computing,forwarded,first,fresh,later,sum,fill,"            \
     "default,central,tree,tournament,dissemination,free,contended"
 #define ROUND_TRIP "MPI round trip, SIGSEGV, 2 mprotect"
 #define TRANSFER "MPI_Send/Irecv of 1 MiB"
@@ -49,6 +49,13 @@ static const struct dsm_figure figures[] = {
       .floor_name = "MPI_Sendrecv of the halves",
       .over = OVER_UNITS },
     { .variant = "first", .byre = dsm_read_first, .floor = dsm_read_floor, SEQ("dsm.seq_read") },
+    { .bench = "dsm.seq_read",
+      .variant = "fresh",
+      .byre = dsm_read_first,
+      .floor = dsm_read_fresh_floor,
+      .floor_name = TRANSFER ", new memory",
+      .over = OVER_BYTES,
+      .rate = true },
     { .variant = "later", .byre = dsm_read_later, .floor = dsm_read_floor, SEQ("dsm.seq_read") },
     { .variant = "sum", .byre = dsm_read_sum, .floor = dsm_read_sum_floor, SEQ("dsm.seq_read") },
     { .variant = "first", .byre = dsm_write_first, .floor = dsm_write_floor, SEQ("dsm.seq_write") },

@@ -125,7 +125,7 @@ double dsm_ping_pong(void *arg, int n), dsm_ping_pong_floor(void *arg, int n);
 double dsm_false_sharing(void *arg, int n), dsm_false_sharing_floor(void *arg, int n);
 double dsm_read_first(void *arg, int n), dsm_read_later(void *arg, int n);
 double dsm_read_sum(void *arg, int n), dsm_read_floor(void *arg, int n);
-double dsm_read_sum_floor(void *arg, int n);
+double dsm_read_sum_floor(void *arg, int n), dsm_read_fresh_floor(void *arg, int n);
 double dsm_write_first(void *arg, int n), dsm_write_later(void *arg, int n);
 double dsm_write_fill(void *arg, int n), dsm_write_floor(void *arg, int n);
 double dsm_write_fill_floor(void *arg, int n);

@@ -2,12 +2,15 @@
 /* A remote array, all of it: page after page, or at random places.
  *
  * Beside the passes in order, the owner sends the same bytes with MPI in messages of 1 MiB into a
- * buffer that is warm, receives posted, and the leader touches them as it touches the array. Beside
- * the random reads, each read is a request to the owner: what a program does that keeps no copies. */
+ * buffer that is warm, receives posted, and the leader touches them as it touches the array; or, beside
+ * the passes over a new array once more, into memory that is as new (`fresh`). Beside the random reads, each read is a request to the owner: what a program does that keeps no copies. */
 #include "dsm.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #define TAG 5
 #define CHUNK ((size_t)1 << 20)
@@ -163,37 +166,52 @@ static double receive_all(const struct dsm *dsm, char *buffer, enum pass pass)
     return seconds;
 }
 
-static double transfers(struct dsm *dsm, int n, enum pass pass)
+static double receive_fresh(const struct dsm *dsm, enum pass pass)
+{
+    char *fresh =
+        mmap(NULL, dsm->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fresh == MAP_FAILED) bench_die("mmap", strerror(errno));
+    double seconds = receive_all(dsm, fresh, pass);
+    munmap(fresh, dsm->bytes);
+    return seconds;
+}
+
+static double transfers(struct dsm *dsm, int n, enum pass pass, bool fresh)
 {
     char *buffer = floor_buffer(dsm->bytes);
     double seconds = 0;
     for (int i = 0; i < n; i++) {
-        if (dsm->crew.leader)
-            seconds += receive_all(dsm, buffer, pass);
-        else
+        if (!dsm->crew.leader)
             send_all(dsm, buffer);
+        else
+            seconds += fresh ? receive_fresh(dsm, pass) : receive_all(dsm, buffer, pass);
     }
     return seconds;
 }
 
 double dsm_read_floor(void *arg, int n)
 {
-    return transfers(arg, n, READ_TOUCH);
+    return transfers(arg, n, READ_TOUCH, false);
+}
+
+double dsm_read_fresh_floor(void *arg, int n)
+{
+    return transfers(arg, n, READ_TOUCH, true);
 }
 
 double dsm_read_sum_floor(void *arg, int n)
 {
-    return transfers(arg, n, READ_SUM);
+    return transfers(arg, n, READ_SUM, false);
 }
 
 double dsm_write_floor(void *arg, int n)
 {
-    return transfers(arg, n, WRITE_TOUCH);
+    return transfers(arg, n, WRITE_TOUCH, false);
 }
 
 double dsm_write_fill_floor(void *arg, int n)
 {
-    return transfers(arg, n, WRITE_FILL);
+    return transfers(arg, n, WRITE_FILL, false);
 }
 
 /* ---- random ---------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include "transport.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -34,6 +35,10 @@
 #define TIB ((size_t)1 << 40)
 #define GIB ((size_t)1 << 30)
 #define GAP ((size_t)1 << 20)
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 struct range {
     uintptr_t start, end;
@@ -153,11 +158,13 @@ void byre__dsm_frames_stop(void)
     window.count = 0;
 }
 
-/* First fit: so all ranks, which call in the same order, get the same. */
+/* First fit: so all ranks, which call in the same order, get the same. What has room for large frames lies as
+ * they do. */
 uintptr_t byre__dsm_frames_reserve(size_t bytes, size_t align)
 {
     uintptr_t at = window.start + GAP;
     int place = 0;
+    if (bytes >= DSM_LARGE_BYTES && align < DSM_LARGE_BYTES) align = DSM_LARGE_BYTES;
     if (window.count == DSM_REGIONS || bytes > window.bytes) return 0;
     for (;; place++) {
         at = (at + align - 1) & ~(uintptr_t)(align - 1);
@@ -190,6 +197,25 @@ static void close_view(void *at, size_t bytes)
                0);
 }
 
+/* Anywhere, but for large frames at a multiple of their size, as in the file. */
+static char *map_service(size_t bytes, off_t offset)
+{
+    size_t slack = bytes >= DSM_LARGE_BYTES ? DSM_LARGE_BYTES : 0;
+    char *room =
+        mmap(NULL, bytes + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return MAP_FAILED;
+    size_t before = slack > 0 ? -(uintptr_t)room & (DSM_LARGE_BYTES - 1) : 0;
+    char *service = mmap(room + before, bytes, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_NORESERVE | MAP_FIXED, window.memfd, offset);
+    if (service == MAP_FAILED) {
+        munmap(room, bytes + slack);
+        return MAP_FAILED;
+    }
+    if (before > 0) munmap(room, before);
+    if (slack > before) munmap(service + bytes, slack - before);
+    return service;
+}
+
 int byre__dsm_frames_map(uintptr_t at, size_t bytes, char **app_out, char **service_out)
 {
     off_t offset = (off_t)(at - window.start);
@@ -197,8 +223,7 @@ int byre__dsm_frames_map(uintptr_t at, size_t bytes, char **app_out, char **serv
         mmap((void *)at, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, /* NOLINT */
              window.memfd, offset);
     if (app == MAP_FAILED) return BYRE_ENOMEM;
-    char *service =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, window.memfd, offset);
+    char *service = map_service(bytes, offset);
     if (service == MAP_FAILED) {
         close_view(app, bytes);
         return BYRE_ENOMEM;
@@ -216,4 +241,23 @@ void byre__dsm_frames_unmap(char *app, char *service, size_t bytes)
     if (fallocate(window.memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                   (off_t)((uintptr_t)app - window.start), (off_t)bytes) != 0)
         byre__error("frames of a region of %zu bytes cannot be freed", bytes);
+}
+
+bool byre__dsm_frames_can_join(void)
+{
+    unsigned long bytes = 0;
+    FILE *in = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "re");
+    if (in == NULL) return false;
+    if (fscanf(in, "%lu", &bytes) != 1) bytes = 0; /* NOLINT(cert-err34-c) */
+    fclose(in);
+    return bytes == DSM_LARGE_BYTES;
+}
+
+int byre__dsm_frames_join(const char *app, char *service)
+{
+    off_t offset = (off_t)((uintptr_t)app - window.start);
+    /* of nothing the kernel makes no large page */
+    if (fallocate(window.memfd, FALLOC_FL_KEEP_SIZE, offset, (off_t)byre__dsm.page) != 0)
+        return errno;
+    return madvise(service, DSM_LARGE_BYTES, MADV_COLLAPSE) == 0 ? 0 : errno;
 }

@@ -69,6 +69,7 @@ static int start(void)
     if (error != BYRE_OK) goto undo;
     byre__dsm_origin_start();
     byre__dsm_view_start();
+    byre__dsm_large_start();
     error = start_heap();
     if (error != BYRE_OK) goto undo;
     byre__dsm.up = true;

@@ -78,11 +78,12 @@ static void unmap_tables(dsm_region_t *region)
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     if (region->unit != NULL) munmap(region->unit, region->units * sizeof *region->unit);
     if (region->touched != NULL) munmap(region->touched, region->units / DSM_CHUNK + 1);
+    if (region->large != NULL) munmap(region->large, region->bytes / DSM_LARGE_BYTES + 1);
     if (region->copyset != NULL) munmap(region->copyset, set);
     if (region->in_flight != NULL) munmap(region->in_flight, set);
     if (region->missing != NULL) munmap(region->missing, set);
     region->unit = NULL;
-    region->touched = NULL;
+    region->touched = region->large = NULL;
     region->copyset = region->in_flight = region->missing = NULL;
 }
 
@@ -91,11 +92,12 @@ static int map_tables(dsm_region_t *region)
     size_t set = region->units * byre__dsm.words * sizeof(uint64_t);
     region->unit = map_zeros(region->units * sizeof *region->unit);
     region->touched = map_zeros(region->units / DSM_CHUNK + 1);
+    region->large = map_zeros(region->bytes / DSM_LARGE_BYTES + 1);
     region->copyset = map_zeros(set);
     region->in_flight = map_zeros(set);
     region->missing = map_zeros(set);
-    if (region->unit != NULL && region->touched != NULL && region->copyset != NULL &&
-        region->in_flight != NULL && region->missing != NULL)
+    if (region->unit != NULL && region->touched != NULL && region->large != NULL &&
+        region->copyset != NULL && region->in_flight != NULL && region->missing != NULL)
         return BYRE_OK;
     unmap_tables(region);
     return BYRE_ENOMEM;
@@ -183,6 +185,7 @@ void byre__dsm_region_unmake(dsm_region_t *region)
     byre__timer_unset(&region->timer);
     byre__dsm_view_forget(region);
     unmap_tables(region);
+    byre__dsm_large_forget(region); /* without the lock, which its end takes */
     /* Abandoned: units may still arrive in the service view. Only at the end: with a rank dead nobody frees. */
     if (region->under_way > 0) return;
     byre__dsm_frames_unmap(region->app, region->service, region->bytes);

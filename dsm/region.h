@@ -9,7 +9,7 @@
  *   holder.c    whoever has a copy: gives it, drops it, or puts that off            (FORWARD, INVALIDATE)
  *   wire.c      the messages, on their way out and in
  *   view.c      what the application sees of the frames: protection changes, mappings counted
- *   frames.c    the window of addresses, the memfd with two views
+ *   frames.c    the window of addresses, the memfd with two views; large.c: large frames
  *   stream.c    detects strides, fetches ahead
  *   pin.c       byre_dsm_pin and unpin
  *   gone.c      peers that have failed; manager_gone.c: their units; lost.c: a touch of what they took along
@@ -103,6 +103,7 @@ typedef struct dsm_region {
     size_t block_units;  /* home placement BLOCK: units a rank */
     dsm_unit_t *unit;    /* [units] */
     uint8_t *touched;    /* [units / DSM_CHUNK + 1] some of these may not be all zero */
+    uint8_t *large;      /* [bytes / DSM_LARGE_BYTES + 1] a large frame was tried */
     uint64_t *copyset;   /* [units][words] manager: who may have a copy */
     uint64_t *in_flight; /* [units][words] manager: requesters that have not confirmed */
     uint64_t *missing;   /* [units][words] requester of a write: acknowledgements that are due */
@@ -120,6 +121,7 @@ enum {
     DSM_CHUNK = 512,   /* units; regions may be large and hardly used */
     DSM_WORDS_MAX = 64 /* of a set of ranks: 4096 of them */
 };
+#define DSM_LARGE_BYTES ((size_t)2 << 20)
 extern dsm_region_t byre__dsm_regions[DSM_REGIONS];
 
 typedef struct dsm_world {
@@ -282,6 +284,18 @@ void byre__dsm_frames_release(uintptr_t at);
 int byre__dsm_frames_map(uintptr_t at, size_t bytes, char **app_out, char **service_out);
 void byre__dsm_frames_unmap(char *app, char *service, size_t bytes);
 size_t byre__dsm_window_bytes(void);
+/* Does this machine have large pages of that size? */
+bool byre__dsm_frames_can_join(void);
+/* Make the frames of DSM_LARGE_BYTES one large page. 0, or what the kernel says. */
+int byre__dsm_frames_join(const char *app, char *service);
+
+/* large.c */
+void byre__dsm_large_start(void);
+/* Large frames for what units [first, first + count) cover whole. */
+void byre__dsm_large_within(dsm_region_t *region, size_t first, size_t count);
+/* A stream asks for `window` units, `unit` first, and goes up (step 1) or down (-1). */
+void byre__dsm_large_ahead(dsm_region_t *region, size_t unit, size_t window, int step);
+void byre__dsm_large_forget(const dsm_region_t *region); /* it is being unmapped */
 
 /* fault.c */
 struct byre__fault;

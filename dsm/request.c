@@ -81,8 +81,11 @@ size_t byre__dsm_request(dsm_region_t *region, size_t first, size_t count, enum 
     }
     mark_touched(region, first, n);
     atomic_fetch_add_explicit(&region->under_way, n, memory_order_relaxed);
+    if (manager == byre__dsm.rank) byre__dsm_large_within(region, first, n);
     if (byre__dsm_emit(region, manager, DSM_REQUEST, &msg, NULL) != BYRE_OK)
         lose(region, first, n, manager);
+    else /* while the request is on its way */
+        byre__dsm_large_within(region, first, n);
     return n;
 }
 

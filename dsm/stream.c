@@ -3,11 +3,12 @@
  * Fetching ahead. A thread that faults at equal distances is a stream, and units ahead of it are asked for
  * in windows, each twice as long as the one before, up to a limit. The first unit of a window is left
  * closed (UNIT_MARK): touching it is the sign to ask for the next window, which then travels while the
- * thread is busy with this one. A stream begins late: fetching what nobody needs costs its owner, who
+ * thread is busy with this one; once windows have their full length, the one behind that too, so that the
+ * owner always has something to send. A stream begins late: fetching what nobody needs costs its owner, who
  * must ask for it again to write it.
  *
  *   |u u u u|M w w w|M w w w w w w w|          u: faults that made the stream
- *            ^       ^                         M touched: ask for the window behind the next
+ *            ^       ^                         M touched: ask for the window behind the next (or for two)
  */
 #include "region.h"
 
@@ -20,7 +21,7 @@ enum {
     FIRST_WINDOW = 4,
     FARTHEST = 4096 /* units: a longer way is no stride */
 };
-#define WINDOW_BYTES ((size_t)1 << 20)
+#define WINDOW_BYTES ((size_t)2 << 20)
 
 struct stream {
     uint32_t region; /* 0: none */
@@ -28,7 +29,7 @@ struct stream {
     size_t last; /* unit of the latest fault */
     ptrdiff_t stride;
     size_t window;
-    size_t mark;       /* first unit of the latest window */
+    size_t mark[2];    /* first units of the latest two windows, the latest last */
     size_t ahead;      /* first unit that was not asked for */
     unsigned long age; /* when it was used last */
 };
@@ -44,9 +45,20 @@ static _Thread_local struct stream streams[STREAMS];
 static _Thread_local struct fault history[HISTORY];
 static _Thread_local unsigned long now;
 
-static bool advances(const struct stream *s, size_t unit)
+static size_t longest_window(const dsm_region_t *region)
 {
-    return unit == s->mark || unit == s->ahead;
+    return WINDOW_BYTES > region->unit_bytes ? WINDOW_BYTES / region->unit_bytes : 1;
+}
+
+/* Windows of full length: two of them are under way. */
+static bool is_long(const dsm_region_t *region, const struct stream *s)
+{
+    return s->window == longest_window(region);
+}
+
+static bool advances(const dsm_region_t *region, const struct stream *s, size_t unit)
+{
+    return unit == s->mark[1] || unit == s->ahead || (unit == s->mark[0] && is_long(region, s));
 }
 
 /* Is the unit one between, which has not come yet or was refused? */
@@ -57,12 +69,12 @@ static bool is_inside(const struct stream *s, size_t unit)
     return done % s->stride == 0 && done / s->stride >= 0 && left / s->stride >= 0;
 }
 
-static struct stream *find(uint32_t region, size_t unit, enum dsm_access kind)
+static struct stream *find(const dsm_region_t *region, size_t unit, enum dsm_access kind)
 {
     struct stream *inside = NULL;
     for (struct stream *s = streams; s < streams + STREAMS; s++) {
-        if (s->region != region || s->kind != kind) continue;
-        if (advances(s, unit)) return s; /* though another one may have reached so far */
+        if (s->region != region->id || s->kind != kind) continue;
+        if (advances(region, s, unit)) return s; /* though another one may have reached so far */
         if (inside == NULL && is_inside(s, unit)) inside = s;
     }
     return inside;
@@ -98,9 +110,9 @@ static bool is_within(const dsm_region_t *region, ptrdiff_t unit)
     return unit >= 0 && (size_t)unit < region->units;
 }
 
-static size_t longest_window(const dsm_region_t *region)
+static bool is_askable(const dsm_unit_t *u, enum dsm_access kind)
 {
-    return WINDOW_BYTES > region->unit_bytes ? WINDOW_BYTES / region->unit_bytes : 1;
+    return u->wanted == DSM_NONE && u->access < kind;
 }
 
 /* Units of the stream from `first` on, at most `count`, that have one home. Beyond begins what is likely
@@ -131,17 +143,17 @@ static void wish(dsm_region_t *region, struct stream *s)
 {
     if (region->attr.home == BYRE_DSM_HOME_BLOCK &&
         byre__dsm_home(region, s->ahead) != byre__dsm_home(region, s->last)) {
-        s->mark = s->ahead; /* a fault there goes on */
+        s->mark[0] = s->mark[1] = s->ahead; /* a fault there goes on */
         return;
     }
     size_t most = longest_window(region);
     s->window = s->window == 0 ? FIRST_WINDOW : 2 * s->window;
     if (s->window > most) s->window = most;
     size_t count = within_home(region, s, s->ahead, s->window);
-    s->mark = s->ahead;
-    if (s->mark < region->units && region->unit[s->mark].wanted == DSM_NONE &&
-        region->unit[s->mark].access < s->kind)
-        region->unit[s->mark].flags |= UNIT_MARK;
+    s->mark[0] = s->mark[1];
+    s->mark[1] = s->ahead;
+    if (s->ahead < region->units && is_askable(&region->unit[s->ahead], s->kind))
+        region->unit[s->ahead].flags |= UNIT_MARK;
     if (s->stride == 1) {
         wish_run(region, s->ahead, count, s->kind);
     } else if (s->stride == -1) {
@@ -152,6 +164,7 @@ static void wish(dsm_region_t *region, struct stream *s)
         for (size_t i = 0; i < count && is_within(region, at); i++, at += s->stride)
             (void)byre__dsm_request(region, (size_t)at, 1, s->kind, true);
     }
+    if (labs(s->stride) == 1) byre__dsm_large_ahead(region, s->ahead, s->window, (int)s->stride);
     ptrdiff_t ahead = (ptrdiff_t)s->ahead + s->stride * (ptrdiff_t)count;
     if (is_within(region, ahead))
         s->ahead = (size_t)ahead;
@@ -172,24 +185,28 @@ static void begin(dsm_region_t *region, size_t unit, enum dsm_access kind)
                                .kind = kind,
                                .last = unit,
                                .stride = stride,
+                               .mark = { unit, unit },
                                .ahead = (size_t)((ptrdiff_t)unit + stride),
                                .age = now };
     wish(region, oldest);
 }
 
+/* The thread has come to `unit`. The window that begins there is the latest, the one before it, or none. */
 static void advance(dsm_region_t *region, struct stream *s, size_t unit)
 {
-    bool far = unit == s->ahead;
+    bool far = unit == s->ahead, latest = far || unit == s->mark[1];
     s->age = now;
     s->last = unit;
-    if (!far && unit != s->mark) return;
-    ptrdiff_t next = (ptrdiff_t)unit + s->stride;
-    if (far && !is_within(region, next)) {
-        *s = (struct stream){ 0 };
-        return;
+    if (far) {
+        ptrdiff_t next = (ptrdiff_t)unit + s->stride;
+        if (!is_within(region, next)) {
+            *s = (struct stream){ 0 };
+            return;
+        }
+        s->ahead = (size_t)next;
     }
-    if (far) s->ahead = (size_t)next;
-    wish(region, s);
+    if (latest) wish(region, s);
+    if (s->region != 0 && is_long(region, s) && (latest || unit == s->mark[0])) wish(region, s);
 }
 
 void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need)
@@ -198,7 +215,7 @@ void byre__dsm_stream(dsm_region_t *region, size_t unit, enum dsm_access need)
     if (region->unit[unit].wanted == DSM_NONE && region->unit[unit].access < need)
         (void)byre__dsm_request(region, unit, 1, need, false);
     region->unit[unit].flags &= (uint8_t)~UNIT_MARK;
-    struct stream *s = find(region->id, unit, need);
+    struct stream *s = find(region, unit, need);
     if (s != NULL)
         advance(region, s, unit);
     else

@@ -46,6 +46,8 @@
     X(DSM_REPORT, "BYRE_DSM_REPORT", "bool", "0",                                                  \
       "at byre_finalize rank 0 writes to stderr which units of shared memory went back and forth " \
       "between ranks most, and which lines of the program made them")                              \
+    X(DSM_LARGE_FRAMES, "BYRE_DSM_LARGE_FRAMES", "bool", "1",                                      \
+      "long stretches of shared memory get memory in pieces of 2 MiB, where the kernel permits")   \
     X(POOL, "BYRE_POOL", "string", "pool",                                                         \
       "the pool of nodes that byre run and its like use, where --pool says no other")              \
     X(STATE, "BYRE_STATE", "string", "/var/tmp/byre-UID",                                          \

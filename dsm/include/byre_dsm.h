@@ -177,11 +177,12 @@ typedef struct byre_dsm_stats {
     uint64_t bytes_out;     /**< of units sent */
     uint64_t bytes_in;      /**< of units received */
     uint64_t invalidations; /**< copies that were taken away */
-    uint64_t downgrades;  /**< units that others wanted to read and that could be written before */
-    uint64_t held;        /**< requests that waited for a hold time, a pin or a waiting thread */
-    uint64_t frozen;      /**< times a unit was frozen */
-    uint64_t flushes;     /**< times a view was closed as a whole, because mappings ran out */
-    uint64_t protections; /**< protection changes asked of the kernel */
+    uint64_t downgrades;   /**< units that others wanted to read and that could be written before */
+    uint64_t held;         /**< requests that waited for a hold time, a pin or a waiting thread */
+    uint64_t frozen;       /**< times a unit was frozen */
+    uint64_t flushes;      /**< times a view was closed as a whole, because mappings ran out */
+    uint64_t protections;  /**< protection changes asked of the kernel */
+    uint64_t large_frames; /**< pieces of 2 MiB of which this rank's memory is one large page */
 } byre_dsm_stats_t;
 
 /**
