@@ -130,9 +130,10 @@ int keeper_remove(int dir, const char *name, char entry_out[static KEEPER_ENTRY]
     if (errno != EISDIR) return errno;
     if (unlinkat(dir, name, AT_REMOVEDIR) == 0) return 0;
     if (errno != ENOTEMPTY && errno != EEXIST) return errno;
-    r.top = open_it(dir, name);
-    if (r.top < 0) return errno;
-    look(&r, r.top, 0);
+    int top = open_it(dir, name);
+    if (top < 0) return errno;
+    r.top = top;
+    look(&r, top, 0);
     if (unlinkat(dir, name, AT_REMOVEDIR) == 0) return 0;
     return r.error != 0 ? r.error : errno;
 }

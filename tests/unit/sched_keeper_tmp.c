@@ -228,7 +228,7 @@ START_TEST(not_as_root)
         if (system(command) != 0) _exit(11);
         int error = keeper_remove(dir, "a", entry);
         if (error != 0) fprintf(stderr, "%s: %s\n", entry, strerror(error));
-        _exit(error != 0);
+        _exit(error != 0 ? 12 : 0);
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
