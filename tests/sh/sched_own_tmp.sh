@@ -26,7 +26,7 @@ eventually() {
 
 up() { run_byre up --slots 4 --no-bind >"$WORK/up" 2>&1 || fail "byre up: $(cat "$WORK/up")"; }
 nothing_left() { [ -z "$(ls -A "$dir/tmp" 2>/dev/null)" ]; }
-lines() { [ "$(wc -l <"$1" 2>/dev/null)" = "$2" ]; }
+lines() { [ "$(cat "$1" 2>/dev/null | wc -l)" = "$2" ]; }
 
 # look: where its TMPDIR is, its mode, and what is in it; then it leaves something behind.
 cat >look <<'END'
@@ -105,4 +105,4 @@ run_byre submit --own-tmp sh -c './look; cd $TMPDIR; seq 3000 | xargs touch; ech
 eventually "it runs" lines begun 5
 run_byre down --kill || fail "down --kill"
 eventually "nothing is left after byre down --kill" test ! -e "$dir/tmp"
-grep tmp "$dir/keeper.log" && fail "keeper.log complains"
+! grep tmp "$dir/keeper.log" || fail "keeper.log complains"
