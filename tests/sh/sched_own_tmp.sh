@@ -26,7 +26,7 @@ eventually() {
 
 up() { run_byre up --slots 4 --no-bind >"$WORK/up" 2>&1 || fail "byre up: $(cat "$WORK/up")"; }
 nothing_left() { [ -z "$(ls -A "$dir/tmp" 2>/dev/null)" ]; }
-lines() { [ "$(cat "$1" 2>/dev/null | wc -l)" = "$2" ]; }
+lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" = "$2" ]; }
 
 # look: where its TMPDIR is, its mode, and what is in it; then it leaves something behind.
 cat >look <<'END'
