@@ -16,7 +16,8 @@ static byre__spec_t spec_of(const byre_sched_job_t *job)
     static char nothing[] = "";
 
     return (byre__spec_t){
-        .flags = job->restartable ? BYRE__JOB_RESTARTABLE : 0,
+        .flags = (job->restartable ? BYRE__JOB_RESTARTABLE : 0U) |
+                 (job->own_tmp ? BYRE__JOB_OWN_TMP : 0U),
         .argv = (char **)job->argv,
         .name = job->name ? (char *)job->name : nothing,
         .node = job->node ? (char *)job->node : nothing,

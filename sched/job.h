@@ -61,7 +61,8 @@ enum {
     BYRE__JOB_RESTARTABLE = 2, /* may run twice: started again elsewhere when its node is lost */
     BYRE__JOB_STREAMS = 4, /* byre run: stdin, stdout, stderr are pipes to the client; else stdin is
                                   /dev/null and the others are files of the keeper (byre log) */
-    BYRE__JOB_PTY = 8      /* with STREAMS: a terminal, of which stdout and stderr are one stream */
+    BYRE__JOB_PTY = 8,     /* with STREAMS: a terminal, of which stdout and stderr are one stream */
+    BYRE__JOB_OWN_TMP = 16 /* TMPDIR is a directory of its own, removed when it has ended */
 };
 
 typedef struct byre__spec {

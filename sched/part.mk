@@ -54,6 +54,7 @@ LINKED_WITH_sched_place_property := $(SCHED_PLACE)
 LINKED_WITH_sched_place_real     := $(SCHED_PLACE)
 LINKED_WITH_sched_load           := $(SCHED_LOAD)
 LINKED_WITH_sched_launch_log     := sched/cmd/launch_log.c
+LINKED_WITH_sched_keeper_tmp     := sched/keeper/remove.c
 LINKED_WITH_sched_policy        := $(SCHED_POLICY)
 LINKED_WITH_sched_policy_random := $(SCHED_POLICY)
 LINKED_WITH_sched_sim           := $(SCHED_POLICY) \

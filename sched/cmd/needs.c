@@ -43,6 +43,9 @@ int needs_take(const byre__cmd_t *cmd, needs_t *needs, int option)
     case NEEDS_RESTARTABLE:
         needs->restartable = true;
         return BYRE__CMD_OK;
+    case NEEDS_OWN_TMP:
+        needs->own_tmp = true;
+        return BYRE__CMD_OK;
     case NEEDS_NAME:
         needs->name = text;
         return BYRE__CMD_OK;
@@ -61,7 +64,8 @@ static char *or_nothing(const char *text)
 byre__spec_t needs_spec(const needs_t *needs, uint32_t flags, char **argv)
 {
     return (byre__spec_t){
-        .flags = flags | (needs->restartable ? BYRE__JOB_RESTARTABLE : 0),
+        .flags = flags | (needs->restartable ? BYRE__JOB_RESTARTABLE : 0) |
+                 (needs->own_tmp ? BYRE__JOB_OWN_TMP : 0),
         .argv = argv,
         .name = or_nothing(needs->name),
         .node = or_nothing(needs->node),

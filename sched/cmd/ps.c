@@ -70,8 +70,9 @@ static void row_json(show_t *show, const byre__row_t *row)
     json_text("command", row->command);
     printf(", \"pid\": %lld, \"attempt\": %u, \"cpus\": %u, \"mem_bytes\": %llu",
            (long long)row->pid, row->attempt, row->cpus, (unsigned long long)row->mem);
-    printf(", \"restartable\": %s, \"submitted_ms\": %llu",
+    printf(", \"restartable\": %s, \"own_tmp\": %s, \"submitted_ms\": %llu",
            row->flags & BYRE__JOB_RESTARTABLE ? "true" : "false",
+           row->flags & BYRE__JOB_OWN_TMP ? "true" : "false",
            (unsigned long long)row->submitted_ms);
     if (row->state == BYRE__JOB_ENDED) {
         fputs(", ", stdout);

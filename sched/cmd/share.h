@@ -93,10 +93,18 @@ typedef struct needs {
     const char *pool, *node, *affinity, *name;
     uint32_t cpus;
     uint64_t mem;
-    bool restartable;
+    bool restartable, own_tmp;
 } needs_t;
 
-enum { NEEDS_NODE = 0x200, NEEDS_CPUS, NEEDS_MEM, NEEDS_AFFINITY, NEEDS_RESTARTABLE, NEEDS_NAME };
+enum {
+    NEEDS_NODE = 0x200,
+    NEEDS_CPUS,
+    NEEDS_MEM,
+    NEEDS_AFFINITY,
+    NEEDS_RESTARTABLE,
+    NEEDS_OWN_TMP,
+    NEEDS_NAME
+};
 /* For a command's table of long options, and its help. */
 /* clang-format off */
 #define NEEDS_OPTIONS                                        \
@@ -106,6 +114,7 @@ enum { NEEDS_NODE = 0x200, NEEDS_CPUS, NEEDS_MEM, NEEDS_AFFINITY, NEEDS_RESTARTA
     { "mem", required_argument, NULL, NEEDS_MEM },           \
     { "affinity-key", required_argument, NULL, NEEDS_AFFINITY }, \
     { "restartable", no_argument, NULL, NEEDS_RESTARTABLE }, \
+    { "own-tmp", no_argument, NULL, NEEDS_OWN_TMP },         \
     { "name", required_argument, NULL, NEEDS_NAME }
 #define NEEDS_HELP                                                                            \
     "  --node N          run on this node and no other (`byre nodes' lists them)\n"           \
@@ -113,6 +122,7 @@ enum { NEEDS_NODE = 0x200, NEEDS_CPUS, NEEDS_MEM, NEEDS_AFFINITY, NEEDS_RESTARTA
     "  --mem M           memory that it needs, as 512M or 2G: it goes where so much is left\n" \
     "  --affinity-key K  jobs of one key go where the last of them ran: its data are warm\n"  \
     "  --restartable     it may run twice: start it again elsewhere when its node is lost\n"  \
+    "  --own-tmp         $TMPDIR is an empty directory of its own, removed when it has ended\n" \
     "  --name NAME       what `byre ps' calls it\n"                                           \
     "  --pool P          the pool; without it $BYRE_POOL, or `pool'\n"
 /* clang-format on */

@@ -33,6 +33,7 @@ typedef struct byre_sched_job {
     unsigned cpus;      /**< processors it needs; 0: 1 */
     uint64_t mem_bytes; /**< memory it needs; 0: not said */
     int restartable;    /**< nonzero: it may be run again, elsewhere, when its node is lost */
+    int own_tmp; /**< nonzero: TMPDIR is a directory of its own where it runs, removed when it has ended */
 } byre_sched_job_t;
 
 /** How a job went. */

@@ -108,6 +108,7 @@ static void ended(keeper_t *k, keeper_job_t *job)
     job->state = KEEPER_ENDED;
     k->unended--;
     k->attention |= k->strays;
+    keeper_tmp_drop(k, job);
     keeper_journal_end(k, job);
     keeper_say_ended(k, job);
 }

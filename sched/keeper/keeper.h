@@ -20,7 +20,8 @@
  *    daemon goes, they go to the spool file first. So none is lost, and at most KEEPER_WINDOW of a stream are both
  *    there and at the client.
  * 6. Nothing that a daemon sends ends a job but KILL, SIGNAL and QUIT: a bad frame ends the connection.
- * 7. All descriptors are close-on-exec; all signals are blocked, none is ignored: a child has nothing to undo.
+ * 7. What a job leaves behind in the directory that it was given (OWN_TMP) is removed by a child: own_tmp.c.
+ * 8. All descriptors are close-on-exec; all signals are blocked, none is ignored: a child has nothing to undo.
  */
 #ifndef BYRE__SCHED_KEEPER_H
 #define BYRE__SCHED_KEEPER_H
@@ -29,6 +30,7 @@
 #include "sched/job.h"
 #include "sched/talk.h"
 
+#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/types.h>
 
@@ -40,7 +42,9 @@ enum {
     KEEPER_GIVE_UP_MS = 10000, /* so long an end waits for the same processes, killed, to go */
     KEEPER_SIGNALS_MOST = 8,   /* of a job in a round: more than that cost a look at /proc */
     KEEPER_BUCKETS = 16384,
-    KEEPER_IDENTITY = 40 /* room for the value that BYRE_KEEPER begins with */
+    KEEPER_IDENTITY = 40,            /* room for the value that BYRE_KEEPER begins with */
+    KEEPER_TMP_ROOM = PATH_MAX + 16, /* for TMPDIR=... */
+    KEEPER_ENTRY = NAME_MAX + 1      /* for the name of any file */
 };
 
 typedef struct keeper keeper_t;
@@ -83,8 +87,9 @@ struct keeper_job {
     bool reaped;   /* pid is no longer its */
     bool spooling; /* STREAMS, and the daemon has gone: output goes to files from now on */
     bool frozen;
-    bool clean;  /* nothing of it is left */
-    bool killed; /* by us: its end does not wait long for a client that takes no output */
+    bool clean;   /* nothing of it is left */
+    bool killed;  /* by us: its end does not wait long for a client that takes no output */
+    bool own_tmp; /* it has a directory in DIR/tmp */
     char cpu_list[256];
     int group; /* cgroup: a slot of k->groups, or -1 */
     uint8_t signals[KEEPER_SIGNALS_MOST],
@@ -135,6 +140,11 @@ struct keeper {
     size_t count, unended;
 
     unsigned spares; /* empty files in the spool */
+
+    pid_t remover;         /* removes what ended jobs left in DIR/tmp; 0: nobody does */
+    bool refuse;           /* there may be some that the remover does not know of */
+    unsigned thrown;       /* for its names */
+    uint64_t remove_at_ms; /* monotonic: not before */
 
     int journal;
     uint64_t journal_bytes;
@@ -301,6 +311,24 @@ void keeper_spool_prepare(keeper_t *k, keeper_job_t *job); /* before a start wit
 void keeper_spool_tidy(keeper_t *k);                       /* no spares */
 void keeper_spool_sizes(keeper_t *k, keeper_job_t *job);   /* into its end; empty files go */
 void keeper_spool_remove(keeper_t *k, const keeper_job_t *job);
+
+/* ---- own_tmp.c: a directory of a job's own; remove.c -------------------------------------------------------------- */
+
+/* What an earlier keeper left in DIR/tmp is to be removed. Before any job is started. */
+void keeper_tmp_begin(keeper_t *k);
+void keeper_tmp_end(keeper_t *k);
+/* Make the directory of a job with OWN_TMP: 0 or an errno. variable_out: TMPDIR=... */
+int keeper_tmp_make(keeper_t *k, keeper_job_t *job, char variable_out[static KEEPER_TMP_ROOM]);
+/* The job has ended: another name for its directory, if it has one; it is removed later. */
+void keeper_tmp_drop(keeper_t *k, keeper_job_t *job);
+/* Once a round: start who removes, if there is something, and nobody does. */
+void keeper_tmp_round(keeper_t *k);
+/* Was it who removes? */
+bool keeper_tmp_reaped(keeper_t *k, pid_t pid, int status);
+
+/* Remove what has this name in `dir', with all that is in it: 0, or the errno of what could not be, of which
+ * entry_out is the name. May take long. */
+int keeper_remove(int dir, const char *name, char entry_out[static KEEPER_ENTRY]);
 
 /* ---- tree.c: all processes of a job; reach.c: what is done to them ----------------------------------------------- */
 

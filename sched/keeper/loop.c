@@ -67,6 +67,7 @@ static void reap(keeper_t *k)
     int status;
     struct rusage usage;
     for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+        if (keeper_tmp_reaped(k, pid, status)) continue;
         keeper_job_t *job = keeper_job_by_pid(k, pid);
         if (job != NULL) keeper_job_reaped(k, job, status, &usage);
     }
@@ -121,17 +122,20 @@ static void dispatch(keeper_t *k, keeper_watch_t *watch, uint32_t events)
 
 static bool finished(const keeper_t *k)
 {
+    if (k->remover > 0 || k->refuse) return false;
     if (k->leaving) return k->unended == 0;
     return k->quitting && k->count == 0 && k->stream.fd < 0;
 }
 
 static int patience_ms(const keeper_t *k, bool more)
 {
+    uint64_t at_ms = k->next_at_ms;
     if (more || k->attention) return 0;
-    if (k->next_at_ms == UINT64_MAX) return -1;
+    if (k->refuse && k->remover <= 0 && k->remove_at_ms < at_ms) at_ms = k->remove_at_ms;
+    if (at_ms == UINT64_MAX) return -1;
     uint64_t now = keeper_clock_ms();
-    if (k->next_at_ms <= now) return 0;
-    return k->next_at_ms - now > 60000 ? 60000 : (int)(k->next_at_ms - now);
+    if (at_ms <= now) return 0;
+    return at_ms - now > 60000 ? 60000 : (int)(at_ms - now);
 }
 
 int keeper_run(keeper_t *k)
@@ -140,6 +144,7 @@ int keeper_run(keeper_t *k)
     for (;;) {
         bool more = keeper_talk_frames(k);
         keeper_reach_round(k);
+        keeper_tmp_round(k);
         keeper_talk_flush(k);
         keeper_job_bury(k);
         if (finished(k)) return 0;

@@ -163,6 +163,7 @@ static const char *begin(keeper_t *k, const options_t *options)
     if ((wrong = open_things(k)) != NULL) return wrong;
     kill_old(k);
     keeper_spool_tidy(k); /* of an earlier keeper */
+    keeper_tmp_begin(k);
     if (options->groups) keeper_group_init(k);
     if (keeper_journal_open(k) != BYRE_OK) return "ends";
     snprintf(dir, sizeof dir, "/proc/self/fd/%d", k->dir);
@@ -178,6 +179,7 @@ static void end(keeper_t *k)
     unlinkat(k->dir, "keeper.sock", 0);
     keeper_group_fini(k);
     keeper_spool_tidy(k);
+    keeper_tmp_end(k);
     if (k->count == 0) unlinkat(k->dir, "ends", 0);
     unlinkat(k->dir, "spool", AT_REMOVEDIR); /* unless there is something in it */
     keeper_log("the keeper ends; %zu ends are not forgotten", k->count);

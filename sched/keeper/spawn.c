@@ -164,23 +164,24 @@ static bool names_one(char *const *texts, const char *variable)
     return false;
 }
 
-/* Those of the context, over them those of the order, over these the job's own; then ours. One block, freed
- * with free. */
+/* Those of the context, over them those of the order, over these the job's own; then ours, of which the context
+ * can have only TMPDIR, the third. One block, freed with free. */
 static char **environment(const keeper_order_t *order, char *const *ours)
 {
     char *const *own = order->spec.env, *const *extra = order->extra;
     size_t count = 0;
     char **env =
-        malloc((order->context->variables + count_of(extra) + count_of(own) + 3) * sizeof *env);
+        malloc((order->context->variables + count_of(extra) + count_of(own) + count_of(ours) + 1) *
+               sizeof *env);
     if (env == NULL) return NULL;
     for (char **given = order->context->context.env; *given != NULL; given++)
-        if (!names_one(extra, *given) && !names_one(own, *given)) env[count++] = *given;
+        if (!names_one(extra, *given) && !names_one(own, *given) && !names_one(ours + 2, *given))
+            env[count++] = *given;
     for (; *extra != NULL; extra++)
         if (!names_one(own, *extra) && !names_one(ours, *extra)) env[count++] = *extra;
     for (; *own != NULL; own++)
         if (!names_one(ours, *own)) env[count++] = *own;
-    env[count++] = ours[0];
-    env[count++] = ours[1];
+    while (*ours != NULL) env[count++] = *ours++;
     env[count] = NULL;
     return env;
 }
@@ -250,6 +251,14 @@ static void failed(keeper_t *k, keeper_job_t *job, int stage, int error)
     keeper_job_failed(k, job, kinds[stage], error, strerror(error));
 }
 
+static void failed_tmp(keeper_t *k, keeper_job_t *job, int error)
+{
+    char detail[sizeof job->end.detail];
+    snprintf(detail, sizeof detail, "no directory of its own in tmp of the state directory: %s",
+             strerror(error));
+    keeper_job_failed(k, job, BYRE__END_NO_START, error, detail);
+}
+
 static void close_all(int fds[3])
 {
     for (int i = 0; i < 3; i++) {
@@ -299,11 +308,20 @@ void keeper_spawn(keeper_t *k, keeper_job_t *job, keeper_order_t *order)
 {
     char id[BYRE__JOB_ID], names[3][BYRE__JOB_ID + 8];
     char keeper_is[KEEPER_IDENTITY + 32], job_is[BYRE__JOB_ID + 16];
-    char *ours[] = { keeper_is, job_is, NULL };
+    char tmp_is[KEEPER_TMP_ROOM];
+    char *ours[] = { keeper_is, job_is, NULL, NULL };
     int theirs[3] = { -1, -1, -1 };
 
     snprintf(keeper_is, sizeof keeper_is, "BYRE_KEEPER=%s/%u", k->identity, job->attempt);
     snprintf(job_is, sizeof job_is, "BYRE_JOB=%s", byre__job_id_format(&job->id, id));
+    if (job->flags & BYRE__JOB_OWN_TMP) {
+        int error = keeper_tmp_make(k, job, tmp_is);
+        if (error != 0) {
+            failed_tmp(k, job, error);
+            return;
+        }
+        ours[2] = tmp_is;
+    }
     keeper_child_t *child = child_room();
     char **room = words(order->spec.argv), **env = environment(order, ours);
     if (child == NULL || room == NULL || env == NULL) {

@@ -7,6 +7,7 @@
  * 1. A process belongs to the job that its topmost ancestor below the keeper belongs to.
  * 2. That ancestor is a job's main process, or an orphan. An orphan belongs to the job that its environment
  *    names, else to the job in whose session it is.
+ * 3. The child that removes files (own_tmp.c) is nobody's, and is not seen here.
  * An orphan that has left the session and cleared its environment is nobody's, unless its cgroup says so
  * (group.c); it is killed when no job is left.
  */
@@ -146,7 +147,8 @@ static int read_processes(keeper_t *k)
         keeper_process_t process;
         if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid != k->self && read_stat(pid, &process) && !add(k, &process)) result = BYRE_ENOMEM;
+        if (pid != k->self && pid != k->remover && read_stat(pid, &process) && !add(k, &process))
+            result = BYRE_ENOMEM;
     }
     closedir(proc);
     if (k->process_count > 0)
@@ -213,7 +215,8 @@ static bool each_orphan(keeper_t *k, bool (*each)(keeper_t *k, pid_t pid))
                 pid = pid * 10 + (text[i] - '0');
                 continue;
             }
-            if (pid > 0 && keeper_job_by_pid(k, pid) == NULL && each(k, pid)) return true;
+            if (pid > 0 && pid != k->remover && keeper_job_by_pid(k, pid) == NULL && each(k, pid))
+                return true;
             pid = 0;
         }
     return false;

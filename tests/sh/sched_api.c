@@ -31,16 +31,18 @@ static void ends(byre_sched_t *sched)
 {
     char sh[] = "sh", c[] = "-c", seven[] = "exit 7", dies[] = "kill -TERM $$";
     char missing[] = "no-such-program-here", truth[] = "true";
+    char own[] = "case $TMPDIR in */tmp/$BYRE_JOB.1) exit 3 ;; esac";
     const byre_sched_job_t jobs[] = { { .argv = ARGV(truth), .name = "first" },
                                       { .argv = ARGV(sh, c, seven), .cpus = 2 },
                                       { .argv = ARGV(sh, c, dies), .restartable = 1 },
-                                      { .argv = ARGV(missing) } };
-    const int status[] = { 0, 7, 128 + SIGTERM, 127 };
+                                      { .argv = ARGV(missing) },
+                                      { .argv = ARGV(sh, c, own), .own_tmp = 1 } };
+    const int status[] = { 0, 7, 128 + SIGTERM, 127, 3 };
     char id[BYRE_SCHED_ID];
     byre_sched_end_t end;
 
-    CHECK(byre_sched_submit(sched, jobs, 4, id) == BYRE_OK);
-    for (int i = 3; i >= 0; i--) {
+    CHECK(byre_sched_submit(sched, jobs, 5, id) == BYRE_OK);
+    for (int i = 4; i >= 0; i--) {
         CHECK(byre_sched_wait(sched, behind(id, i), -1, &end) == BYRE_OK);
         CHECK(end.status == status[i] && !end.lost && end.run_s >= 0 && end.cpu_s >= 0);
         CHECK(end.node[0] != '\0' && strncmp(id, end.node, strlen(end.node)) == 0);

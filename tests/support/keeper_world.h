@@ -556,6 +556,7 @@ KW_MAYBE void kw_destroy(kw_t *w)
     KW_UNTIL(kw_gone(keeper));
     ck_assert(!kw_exists(w, "keeper.sock"));
     ck_assert(!kw_exists(w, "spool"));
+    ck_assert(!kw_exists(w, "tmp"));
     ck_assert(!kw_exists(w, "ends"));
     const char *log = kw_read(w->dir, "keeper.log");
     ck_assert_msg(strstr(log, "Sanitizer") == NULL && strstr(log, "runtime error") == NULL, "%s",
