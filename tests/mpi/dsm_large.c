@@ -130,7 +130,8 @@ static bool is_possible(void)
     char *room = mmap(NULL, 2 * PIECE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(fd >= 0 && ftruncate(fd, (off_t)PIECE) == 0 && room != MAP_FAILED);
     char *piece = room + (-(uintptr_t)room & (PIECE - 1));
-    CHECK(mmap(piece, PIECE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == piece);
+    void *there = mmap(piece, PIECE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    CHECK(there == piece);
     piece[0] = 1;
     possible = madvise(piece, PIECE, 25 /* MADV_COLLAPSE */) == 0;
     munmap(room, 2 * PIECE);
