@@ -156,12 +156,31 @@ static int handle(slot_t *slot)
     return 1;
 }
 
+/* Find out whether one that was incomplete is complete now. */
+static void test_list(const list_t *list)
+{
+    slot_t *slots[BYRE__TEST_MOST];
+    byre__treq_t *reqs[BYRE__TEST_MOST];
+    byre__tstatus_t status;
+    int count = 0;
+    for (slot_t *slot = list->first; slot != NULL && count < BYRE__TEST_MOST; slot = slot->next) {
+        if (slot->complete) continue;
+        slots[count] = slot;
+        reqs[count++] = &slot->req;
+    }
+    int index = count > 0 ? byre__transport->test_any(reqs, count, &status) : -1;
+    if (index < 0) return;
+    slots[index]->complete = true;
+    slots[index]->status = status;
+}
+
 /* The first of the late ones whose turn it is: none before it is incomplete, or it may pass them. */
 static int poll_late(void)
 {
     bool passes = false;
+    test_list(&ring.late);
     for (slot_t **at = &ring.late.first; *at != NULL; at = &(*at)->next) {
-        if (!complete(*at))
+        if (!(*at)->complete)
             passes = true;
         else if (!passes || may_pass(*at))
             return handle(take(&ring.late, at));
@@ -191,7 +210,8 @@ void byre__am_ring_unblock(void)
     bool moved = ring.moved;
     ring.moved = false;
     if (moved) return;
-    while (slot != NULL && !complete(slot)) slot = slot->next;
+    test_list(&ring.posted);
+    while (slot != NULL && !slot->complete) slot = slot->next;
     if (slot == NULL || slot == ring.posted.first)
         return; /* nothing has come, or nothing is before it */
     while (ring.posted.first != slot) append(&ring.late, take(&ring.posted, &ring.posted.first));

@@ -34,6 +34,8 @@ typedef struct byre__tstatus {
     int error; /* BYRE_OK, BYRE_ETRUNC (the tail is lost), BYRE_ECANCELED, BYRE_EMPI */
 } byre__tstatus_t;
 
+enum { BYRE__TEST_MOST = 64 };
+
 #define BYRE__ANY_SOURCE (-1)
 #define BYRE__ANY_TAG (-1) /* of a receive */
 
@@ -57,6 +59,9 @@ typedef struct byre__transport {
                  byre__treq_t *req_out);
     /* True when complete; the request is gone then (NULL). status may be NULL for sends. */
     bool (*test)(byre__treq_t *req, byre__tstatus_t *status_out);
+    /* One that is complete, of up to BYRE__TEST_MOST that are not NULL: its index, or -1. It moves what is under
+     * way on once, where so many calls of `test` would do so, and yield, as often. */
+    int (*test_any)(byre__treq_t *const *reqs, int count, byre__tstatus_t *status_out);
     /* Give up a receive; test tells how it ended. */
     void (*cancel)(byre__treq_t *req);
     bool (*probe)(byre__channel_t channel, int from, int tag, byre__tstatus_t *status_out);

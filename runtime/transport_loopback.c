@@ -196,6 +196,13 @@ static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
     return true;
 }
 
+static int test_any(byre__treq_t *const *reqs, int count, byre__tstatus_t *status_out)
+{
+    for (int i = 0; i < count; i++)
+        if (test(reqs[i], status_out)) return i;
+    return -1;
+}
+
 static void cancel(byre__treq_t *req)
 {
     struct operation *wanted = req->handle;
@@ -259,6 +266,7 @@ const byre__transport_t byre__transport_loopback = {
     .isend = isend,
     .irecv = irecv,
     .test = test,
+    .test_any = test_any,
     .cancel = cancel,
     .probe = probe,
     .take = take,

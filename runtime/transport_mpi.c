@@ -285,6 +285,22 @@ static bool test(byre__treq_t *req, byre__tstatus_t *status_out)
     return true;
 }
 
+static int test_any(byre__treq_t *const *reqs, int count, byre__tstatus_t *status_out)
+{
+    MPI_Request requests[BYRE__TEST_MOST];
+    MPI_Status status;
+    int done = 0, index = MPI_UNDEFINED;
+    for (int i = 0; i < count; i++) requests[i] = reqs[i]->handle;
+    byre__inside_enter();
+    int code = PMPI_Testany(count, requests, &index, &done, &status);
+    byre__inside_leave();
+    if (!done || index == MPI_UNDEFINED) return -1;
+    reqs[index]->handle = NULL;
+    fill_status(&status, code, status_out);
+    if (status._cancelled) status_out->error = BYRE_ECANCELED;
+    return index;
+}
+
 static void cancel(byre__treq_t *req)
 {
     MPI_Request request = req->handle;
@@ -353,6 +369,7 @@ byre__transport_t byre__transport_mpi = {
     .isend = isend,
     .irecv = irecv,
     .test = test,
+    .test_any = test_any,
     .cancel = cancel,
     .probe = probe,
     .take = take,
