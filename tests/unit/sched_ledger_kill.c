@@ -42,17 +42,44 @@ static void promise(ledger_t *ledger, uint64_t number, uint8_t state)
     if (ledger_sync(ledger, true, on_durable, mine) != BYRE_OK) _exit(6);
 }
 
+/* ---- the life that is ended ---------------------------------------------------------------------------
+ *
+ * Check's own messages go by a file that parent and child share: a child that is killed must not be writing one. So
+ * nothing here asserts: what fails ends it, and its parent sees that. */
+
+static ledger_t *begin_life(void)
+{
+    ledger_t *ledger = NULL;
+    char error[256];
+    if (ledger_open(dir, &ledger, error) != BYRE_OK) _exit(10);
+    return ledger;
+}
+
+static void insert(ledger_t *ledger, uint64_t number)
+{
+    ledger_job_t job = make_job(number);
+    if (ledger_put_context(ledger, some_context, "a context", 9) != BYRE_OK) _exit(11);
+    if (ledger_insert(ledger, &job) != BYRE_OK) _exit(12);
+}
+
+static void wait_for_disk(ledger_t *ledger)
+{
+    struct pollfd ready = { .fd = ledger_fd(ledger), .events = POLLIN };
+    if (poll(&ready, 1, -1) != 1) _exit(13);
+    ledger_reap(ledger);
+}
+
 /* Accepts jobs, one or many at a time, and ends some, as fast as it can. */
 _Noreturn static void live(unsigned seed)
 {
-    ledger_t *ledger = open_ledger();
+    ledger_t *ledger = begin_life();
     for (unsigned round = 0;; round++) {
         uint64_t count = 1 + (seed + round) % 37, first = ledger_take_numbers(ledger, count);
         if (first == 0) _exit(7);
         for (uint64_t n = first; n < first + count; n++) {
             word_t taken = { n, TAKEN };
             report(&taken);
-            insert_jobs(ledger, n, 1);
+            insert(ledger, n);
             if (n % 3 == 0) promise(ledger, n, BYRE__JOB_QUEUED);
             if (n % 4 == 0) {
                 ledger_job_t job = make_job(n);
@@ -63,21 +90,24 @@ _Noreturn static void live(unsigned seed)
         }
         if (round % 50 == 49 && ledger_prune(ledger, UINT64_MAX, NULL, NULL) != BYRE_OK) _exit(9);
         ledger_reap(ledger);
-        if (ledger_backlog(ledger) > 2000) reap_once(ledger);
+        if (ledger_backlog(ledger) > 2000) wait_for_disk(ledger);
     }
 }
+
+/* ---- and what is left of it --------------------------------------------------------------------------- */
 
 /* Of each number: 0 unknown, 1 taken, 2 durably queued, 3 durably ended. */
 static unsigned char known[MOST_JOBS];
 
-/* Reads until the pipe is empty and its writer gone. */
-static void hear(int fd, unsigned kill_after_words, pid_t child)
+/* Reads until the pipe is empty and its writer gone. Kills it after so many words, or promises. */
+static void hear(int fd, pid_t child, unsigned kill_after, bool promises)
 {
     word_t word;
     unsigned words = 0;
     ssize_t bytes;
     while ((bytes = read(fd, &word, sizeof word)) == (ssize_t)sizeof word) {
-        if (++words == kill_after_words) ck_assert_int_eq(kill(child, SIGKILL), 0);
+        words += !promises || word.state != TAKEN;
+        if (words == kill_after) ck_assert_int_eq(kill(child, SIGKILL), 0);
         ck_assert_uint_lt(word.number, MOST_JOBS);
         unsigned char level = word.state == TAKEN ? 1 : word.state == BYRE__JOB_QUEUED ? 2 : 3;
         if (level == 1)
@@ -125,7 +155,8 @@ START_TEST(test_killed)
         }
         close(ends[1]);
         state = state * 6364136223846793005u + 1442695040888963407u;
-        hear(ends[0], 1 + (unsigned)(state >> 33) % 600, child);
+        bool promises = life % 2 == 0;
+        hear(ends[0], child, 1 + (unsigned)(state >> 33) % (promises ? 100 : 600), promises);
         close(ends[0]);
         int status;
         ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -135,7 +166,7 @@ START_TEST(test_killed)
     }
     for (size_t n = 0; n < MOST_JOBS; n++) promised += known[n] >= 2;
     printf("%d lives, %u jobs promised, none missing\n", LIVES, promised);
-    ck_assert_uint_gt(promised, LIVES);
+    ck_assert_uint_ge(promised, LIVES / 2);
 }
 END_TEST
 
