@@ -75,8 +75,9 @@ void byre__am_fini(void);
  * is dear to ask, is asked every few turns, or when `thorough`. */
 int byre__am_poll(bool thorough);
 
-/* Driver only, now and then: get past receives that a dying rank has begun to fill (am_ring.c). */
-void byre__am_ring_unblock(void);
+/* Driver only, now and then: get past receives that a dying rank has begun to fill (am_ring.c). Is there something
+ * to be handled now? */
+int byre__am_ring_unblock(void);
 
 /* Send or queue, never block. */
 int byre__am_submit(const byre__am_send_t *send);

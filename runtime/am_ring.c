@@ -6,8 +6,9 @@
  * receive that was matched completes only when its message is through, and one that takes several steps
  * (rendezvous) from a rank that dies meanwhile never is. Nothing tells whose it is. The others must get
  * past it: unblock(), called now and then, moves what is incomplete before something complete to the late
- * ones. A message that comes while there are late ones waits among them for its turn, for the order of
- * messages (invariant 1 of am.c) must hold.
+ * ones, when nothing has come meanwhile; once there are such, that is done every few looks. A message that comes
+ * while there are late ones waits among them for its turn, for the order of messages (invariant 1 of am.c)
+ * must hold.
  *
  * The tag of a message is its number among those of its sender to this rank, as far as tags go; it is taken
  * before MPI gets the message, so those of several threads may overtake each other.
@@ -188,11 +189,30 @@ static int poll_late(void)
     return 0;
 }
 
+/* What is incomplete before something that is complete is late. Is there any such thing? */
+static bool overtake(void)
+{
+    slot_t *slot = ring.posted.first;
+    test_list(&ring.posted);
+    while (slot != NULL && !slot->complete) slot = slot->next;
+    if (slot == NULL || slot == ring.posted.first) return false;
+    while (ring.posted.first != slot) append(&ring.late, take(&ring.posted, &ring.posted.first));
+    int missing = RING - ring.posted.count - ring.spent.count;
+    if (missing > 0) (void)add_slots(missing); /* or the ring is shorter, then */
+    return true;
+}
+
+/* Somebody has died: there may be more of its messages. */
+static int look_at_late(void)
+{
+    if (ring.looks++ % LATE_LOOKS != 0) return 0;
+    (void)overtake();
+    return poll_late();
+}
+
 int byre__am_ring_poll(void)
 {
-    if (__builtin_expect(ring.late.first != NULL, 0) && ring.looks++ % LATE_LOOKS == 0 &&
-        poll_late() > 0)
-        return 1;
+    if (__builtin_expect(ring.late.first != NULL, 0) && look_at_late() > 0) return 1;
     slot_t *slot = ring.posted.first;
     if (slot == NULL || !complete(slot)) {
         if (__builtin_expect(ring.spent.first != NULL, 0)) post_again();
@@ -201,22 +221,14 @@ int byre__am_ring_poll(void)
     (void)take(&ring.posted, &ring.posted.first);
     if (__builtin_expect(ring.late.first == NULL, 1) || may_pass(slot)) return handle(slot);
     append(&ring.late, slot);
-    return 0;
+    return 1;
 }
 
-void byre__am_ring_unblock(void)
+int byre__am_ring_unblock(void)
 {
-    slot_t *slot = ring.posted.first;
     bool moved = ring.moved;
     ring.moved = false;
-    if (moved) return;
-    test_list(&ring.posted);
-    while (slot != NULL && !slot->complete) slot = slot->next;
-    if (slot == NULL || slot == ring.posted.first)
-        return; /* nothing has come, or nothing is before it */
-    while (ring.posted.first != slot) append(&ring.late, take(&ring.posted, &ring.posted.first));
-    int missing = RING - ring.posted.count - ring.spent.count;
-    if (missing > 0) (void)add_slots(missing); /* or the ring is shorter, then */
+    return !moved && overtake();
 }
 
 /* ---- start and finish --------------------------------------------------------------------------- */

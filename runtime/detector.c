@@ -210,7 +210,7 @@ int byre__detector_tick(uint64_t now)
     int found = look_for_dead_processes();
     if (now >= detector.next_ns) {
         detector.next_ns = now + detector.period_ns;
-        byre__am_ring_unblock();
+        found += byre__am_ring_unblock();
         found += watch_predecessor(now);
         send_heartbeat();
         call_handlers();
