@@ -104,8 +104,7 @@ static void hear(int fd, pid_t child, unsigned kill_after, bool promises)
 {
     word_t word;
     unsigned words = 0;
-    ssize_t bytes;
-    while ((bytes = read(fd, &word, sizeof word)) == (ssize_t)sizeof word) {
+    while (read(fd, &word, sizeof word) == (ssize_t)sizeof word) {
         words += !promises || word.state != TAKEN;
         if (words == kill_after) ck_assert_int_eq(kill(child, SIGKILL), 0);
         ck_assert_uint_lt(word.number, MOST_JOBS);
