@@ -80,6 +80,19 @@ expect() {
     exit 1
 }
 
+# eventually WHAT COMMAND...: waits until it succeeds, 30 s at most; else it fails, and shows what show_state, if
+# the test has one, says.
+eventually() {
+    local what=$1 i
+    shift
+    for ((i = 0; i < 600; i++)); do
+        "$@" && return 0
+        sleep 0.05
+    done
+    ! declare -F show_state >/dev/null || show_state
+    fail "did not happen: $what"
+}
+
 # The runner only wants the functions.
 if [ -z "${BYRE_TEST_NO_WORK:-}" ]; then
     WORK=$(mktemp -d "${TMPDIR:-/tmp}/byre-work.XXXXXX") || exit 1

@@ -4,7 +4,6 @@
 #   byre_up NODE [OPTION...]     `byre up' there, which must succeed within a minute
 #   byre_down NODE [--kill]      `byre down', after which no daemon is left on any node, nor with --kill a keeper
 #   on_byre NODE ARG...          byre ARG... there
-#   eventually WHAT COMMAND...   until it succeeds, 30 s at most, or the test fails
 #   $OUT/job NAME [STATUS]       a job: notes its beginning in $RUNS/NAME, with its node, and runs until `let_end NAME'
 #   submit HOME NODE NAME [STATUS]    that job there; its id is ${id[NAME]} then, and it runs
 #   runs NAME, has_run NAME N    on which nodes it has begun, one a line; at least N times
@@ -28,19 +27,13 @@ exit "\${2:-0}"
 END
 chmod +x "$OUT/job"
 
-eventually() {
-    local what=$1 i
-    shift
-    for ((i = 0; i < 300; i++)); do
-        "$@" && return 0
-        sleep 0.1
-    done
+show_state() {
+    local i
     for i in "${nodes[@]}"; do
         tail -n 15 "$BYRE_STATE"/*/"$i/byred.log" 2>/dev/null
     done
     on_byre n1 nodes
     on_byre n1 ps -a
-    fail "did not happen: $what"
 }
 
 on_byre() {

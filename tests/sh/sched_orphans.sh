@@ -18,16 +18,9 @@ no_pool() {
 trap no_pool EXIT
 trap 'exit 143' TERM INT HUP
 
-eventually() {
-    local what=$1 i
-    shift
-    for ((i = 0; i < 300; i++)); do
-        "$@" && return 0
-        sleep 0.1
-    done
+show_state() {
     tail -n 20 "$dir"/*.log
     run_byre ps -a
-    fail "did not happen: $what"
 }
 
 up() { run_byre up --slots 8 --no-bind >"$WORK/up" 2>&1 || fail "byre up: $(cat "$WORK/up")"; }

@@ -12,16 +12,9 @@ cd "$WORK" || exit 1
 trap 'run_byre down --kill >/dev/null 2>&1; chmod -R u+rwx "$WORK"; rm -rf "$WORK"' EXIT
 trap 'exit 143' TERM INT HUP
 
-eventually() {
-    local what=$1 i
-    shift
-    for ((i = 0; i < 300; i++)); do
-        "$@" && return 0
-        sleep 0.1
-    done
+show_state() {
     tail -n 20 "$dir"/*.log
     ls -lAR "$dir/tmp"
-    fail "did not happen: $what"
 }
 
 up() { run_byre up --slots 4 --no-bind >"$WORK/up" 2>&1 || fail "byre up: $(cat "$WORK/up")"; }

@@ -6,22 +6,11 @@
 #   pool_end                  daemons, keepers and jobs end
 #   daemon_of t1, keeper_of t1    process ids
 #   on t1 COMMAND...          a command as a client on that node
-#   eventually WHAT COMMAND...    waits until it succeeds, 30 s at most, or fails the test
 
 export BYRE_STATE=$WORK/state BYRE_NODE_NAME=t1
 export PATH=$BYRE_BIN:$PATH
 mkdir -m 700 "$BYRE_STATE"
 pool_mpirun='' pool_size=0
-
-eventually() {
-    local what=$1 i
-    shift
-    for ((i = 0; i < 600; i++)); do
-        "$@" && return 0
-        sleep 0.05
-    done
-    fail "did not happen: $what"
-}
 
 on() {
     local node=$1

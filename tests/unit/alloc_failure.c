@@ -7,6 +7,7 @@
  * library's own requests count, not those of libraries below it.
  */
 #include "dsm/heap_slice.h"
+#include "suite.h"
 
 #include <byre.h>
 #include <check.h>
@@ -325,9 +326,5 @@ int main(void)
     tcase_add_loop_test(tcase, every_request_refused_once, 0, 2);
     tcase_add_test(tcase, heap);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* The table of environment variables: defaults, values in force, bad values. */
 #include "runtime/env.h"
 #include "runtime/log.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -135,9 +136,5 @@ int main(void)
     tcase_add_test(tcase, empty_is_not_set);
     tcase_add_loop_test(tcase, bad_values, 0, (int)(sizeof bad / sizeof bad[0]));
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every error has a name and a text of its own; other numbers have some too. */
+#include "suite.h"
+
 #include <byre_errors.h>
 #include <check.h>
 #include <limits.h>
@@ -68,9 +70,5 @@ int main(void)
     tcase_add_test(tcase, scopes);
     tcase_add_test(tcase, strangers);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

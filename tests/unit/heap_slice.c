@@ -2,6 +2,7 @@
 /* A slice of the shared heap, on addresses that cannot be touched: invariants L1-L4 of dsm/heap_slice.c,
  * R1-R4 of dsm/heap_runs.c. */
 #include "dsm/heap_slice.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -467,9 +468,5 @@ int main(void)
     tcase_add_test(tests, destroyed_in_use);
     tcase_add_test(tests, threads);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

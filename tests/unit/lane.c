@@ -2,6 +2,7 @@
 /* A lane: what goes in comes out, in order and whole, however small the room; a sender without room is
  * told when there is some; and a thread (a process) at each end. */
 #include "lane.h"
+#include "suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -207,9 +208,5 @@ int main(void)
     tcase_add_loop_test(tests, hungry_sender_is_told, 2, 70);
     tcase_add_loop_test(tests, two_threads, 2, 4);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Start and finish without mpirun: a cluster of one on the loopback transport. What is taken is given
  * back: threads, descriptors, signal handlers. */
+#include "suite.h"
+
 #include <byre.h>
 #include <check.h>
 #include <dirent.h>
@@ -271,9 +273,5 @@ int main(void)
     tcase_add_test(tcase, without_service_thread);
     tcase_add_loop_exit_test(tcase, handlers_of_the_application, 0, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

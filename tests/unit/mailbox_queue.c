@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The queue of a mailbox: each policy by example, then random operations against a naive model. */
 #include "mailbox_queue.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdint.h>
@@ -302,9 +303,5 @@ int main(void)
     tcase_add_test(tests, test_put_back);
     tcase_add_loop_test(tests, test_against_model, 0, 24);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Graphs whose objects lie in others, or are explained by what they lie in: R1 to R4 of rpc/graph_roots.c. */
 #include "rpc_tables.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -309,9 +310,5 @@ int main(void)
     tcase_add_loop_test(tests, same_bytes, 0, 2);
     tcase_add_loop_test(tests, behind_pointers, 0, 2);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

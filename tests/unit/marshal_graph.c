@@ -2,6 +2,7 @@
 /* Graphs: what [ptr] promises, shape by shape, and large ones. Invariants Y1 to Y3 of rpc/marshal_reply.c and
  * rpc/marshal_restore.c; marshal_contains.c has objects that lie in others. */
 #include "rpc_tables.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -368,9 +369,5 @@ int main(void)
     tcase_add_test(tests, long_unique);
     tcase_add_loop_test(tests, random_graph, 0, 2);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "rpc/arena.h"
 #include "rpc/record.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -414,9 +415,5 @@ int main(void)
     tcase_add_test(tests, same_refusals);
     tcase_add_test(tests, steps);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* Each kind of type through a call and its reply, in both byte orders; what breaks a declaration; what breaks
  * the protocol; limits. */
 #include "rpc_tables.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -1010,9 +1011,5 @@ int main(void)
     tcase_add_loop_test(tests, wrong_words_of_records, 0, RPC_COUNT(words));
     tcase_add_loop_test(tests, context_handles, 0, 2);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages on the loopback transport: a rank that talks to itself, in every way there is. */
+#include "suite.h"
+
 #include <byre.h>
 #include <check.h>
 #include <pthread.h>
@@ -376,9 +378,5 @@ int main(void)
     tcase_add_test(tcase, bad_arguments);
     tcase_add_test(tcase, threads);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* The pool of pop-up threads: order, recycling, limits, signals, and its end. */
 #include "counters.h"
 #include "popup.h"
+#include "suite.h"
 
 #include <byre_errors.h>
 #include <check.h>
@@ -343,9 +344,5 @@ int main(void)
     tcase_add_test(tests, test_no_thread_at_all);
     tcase_add_test(tests, test_thread_after_all);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }
